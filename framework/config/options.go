@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package config holds what a person chooses: one Options struct filled from
+// flags and environment, one Timeouts struct, and Problem, the error for what a
+// person can cure. It reads no cluster and starts nothing.
+package config
+
+import (
+	"flag"
+	"os"
+	"strings"
+)
+
+// Options is one run as its user asked for it. It does not change once parsed.
+type Options struct {
+	// Kubeconfig is the path of the kubeconfig file; from -kubeconfig, else
+	// the environment's KUBECONFIG. There is no default path on purpose: a
+	// plain `go test ./...` must not reach somebody's production cluster.
+	Kubeconfig string
+	// Context is the kubeconfig context; empty is the current one.
+	Context string
+	// Artifacts is the directory reports and evidence go to; empty means
+	// _artifacts/<run id> in the module's root.
+	Artifacts string
+	// ProbeImage is an image of fixtures/probe the cluster can pull; empty
+	// means the one built here, which must be on the nodes already.
+	ProbeImage string
+	// Areas limits the run to these areas; empty means all.
+	Areas []string
+	// Nodes limits the run to these nodes; empty means all.
+	Nodes []string
+	// EgressTargets are host:port addresses outside the cluster that pods
+	// should reach; empty means fixtures/outside where it runs.
+	EgressTargets []string
+	// Strict makes advisory checks count in the verdict.
+	Strict bool
+
+	Timeouts Timeouts
+}
+
+// Register defines the flags of Options on fs and returns the Options that
+// holds their values once fs is parsed.
+func Register(fs *flag.FlagSet) *Options {
+	o := &Options{Timeouts: DefaultTimeouts()}
+	fs.StringVar(&o.Kubeconfig, "kubeconfig", os.Getenv("KUBECONFIG"), "kubeconfig of the cluster to check (default: the environment's KUBECONFIG)")
+	fs.StringVar(&o.Context, "context", "", "kubeconfig context (default: the current one)")
+	fs.StringVar(&o.Artifacts, "artifacts", "", "directory for reports and evidence (default: _artifacts/<run id>)")
+	fs.StringVar(&o.ProbeImage, "probe-image", "", "image of the probe that the cluster can pull (make probe-image PUSH=registry/name:tag publishes one)")
+	fs.Var((*list)(&o.Areas), "areas", "comma-separated areas to check (default: all)")
+	fs.Var((*list)(&o.Nodes), "nodes", "comma-separated nodes to check (default: all)")
+	fs.Var((*list)(&o.EgressTargets), "egress-target", "host:port outside the cluster that pods should reach; repeatable")
+	fs.BoolVar(&o.Strict, "strict", false, "advisory checks count in the verdict")
+	return o
+}
+
+// list is a repeatable, comma-separated flag.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+func (l *list) Set(s string) error {
+	for _, item := range strings.Split(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			*l = append(*l, item)
+		}
+	}
+	return nil
+}

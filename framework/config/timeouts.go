@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import "time"
+
+// Timeouts bounds every wait of a run, each named for what it bounds. No other
+// place holds a number of seconds.
+type Timeouts struct {
+	APIRequest     time.Duration // one request to the API server
+	Connect        time.Duration // from flags to a usable cluster, or a clear sentence
+	FixturesReady  time.Duration // probe pods ready on every node that can start one
+	Attempt        time.Duration // one attempt of a check, unless the check says otherwise
+	Converge       time.Duration // all attempts of a check together, unless the check says otherwise
+	Exec           time.Duration // one exec into a probe pod beyond what its jobs may take
+	ProbeJob       time.Duration // one probe job when the job names no timeout of its own
+	NodeCommand    time.Duration // one read-only command on a node
+	Evidence       time.Duration // all collectors of one failure
+	Cleanup        time.Duration // removal of what the run made; has its own context
+	ClusterUp      time.Duration // creating a kind cluster until its nodes are Ready
+	ClusterDown    time.Duration // deleting a kind cluster
+	EngineUp       time.Duration // starting a Docker engine until it answers
+	RegistryAnswer time.Duration // a registry answering whether it is there
+	Inject         time.Duration // one scenario's Inject
+	Heal           time.Duration // one scenario's Heal
+	Break          time.Duration // from Inject until every check of Breaks is red
+	Recover        time.Duration // from Heal until all checks pass again
+}
+
+// DefaultTimeouts are generous for a two-core machine and a three-node
+// cluster; waits end early when the answer is known.
+func DefaultTimeouts() Timeouts {
+	return Timeouts{
+		APIRequest:     10 * time.Second,
+		Connect:        12 * time.Second,
+		FixturesReady:  45 * time.Second,
+		Attempt:        20 * time.Second,
+		Converge:       30 * time.Second,
+		Exec:           10 * time.Second,
+		ProbeJob:       2 * time.Second,
+		NodeCommand:    5 * time.Second,
+		Evidence:       30 * time.Second,
+		Cleanup:        60 * time.Second,
+		ClusterUp:      6 * time.Minute,
+		ClusterDown:    2 * time.Minute,
+		EngineUp:       60 * time.Second,
+		RegistryAnswer: 3 * time.Second,
+		Inject:         60 * time.Second,
+		Heal:           2 * time.Minute,
+		Break:          2 * time.Minute,
+		Recover:        3 * time.Minute,
+	}
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package scenario is what a fault is and the engine that proves the harness
+// catches it: checks pass, inject, what must break breaks, the cause is named,
+// heal, checks pass again. It runs on clusters the harness owns, on no other.
+package scenario
+
+import (
+	"context"
+
+	"github.com/cniproof/cniproof/framework/cluster"
+	"github.com/cniproof/cniproof/framework/diagnosis"
+)
+
+// Scenario is one fault. A scenario is one value in one file of scenarios/,
+// registered with Register.
+type Scenario struct {
+	// Name says what happened, e.g. "cni_config_removed".
+	Name string
+	// Title is one sentence for people.
+	Title string
+	// Expects is the cause that must be the top finding.
+	Expects diagnosis.Code
+	// Topology is the kind-configs topology it needs, e.g. "default".
+	Topology string
+	// Breaks are the IDs of the checks that must go red.
+	Breaks []string
+	// MayBreak are checks that may go red with it without being wrong.
+	MayBreak []string
+	// Inject makes the fault. It may leave half of it behind on error: Heal
+	// always follows.
+	Inject func(ctx context.Context, t Target) error
+	// Heal undoes it. It is idempotent, needs nothing the fault broke, and
+	// works in another process than Inject's.
+	Heal func(ctx context.Context, t Target) error
+	// Look lists commands that show the fault while it is in place.
+	Look func(t Target) []string
+}
+
+// Target is the cluster and the node to break.
+type Target struct {
+	Cluster *cluster.Cluster
+	// Node is the victim for faults of one node: a worker without the control
+	// plane.
+	Node string
+}
