@@ -12,11 +12,10 @@ type Outcome string
 
 // Outcomes, from best to worst.
 const (
-	Passed        Outcome = "passed"
-	NotApplied    Outcome = "not-applicable"
-	Unknown       Outcome = "inconclusive"
-	Failed        Outcome = "failed"
-	notDetermined Outcome = ""
+	Passed     Outcome = "passed"
+	NotApplied Outcome = "not-applicable"
+	Unknown    Outcome = "inconclusive"
+	Failed     Outcome = "failed"
 )
 
 // Failure is one observation that contradicts the claim: the network is
@@ -91,6 +90,22 @@ type Result struct {
 	Attempts     int           `json:"attempts"`
 	Started      time.Time     `json:"started"`
 	Duration     time.Duration `json:"durationNanoseconds"`
+}
+
+// PerNode tells whether the result says something of single nodes, rather than
+// the same of all.
+func (r Result) PerNode() bool {
+	for _, f := range r.Failures {
+		if f.Node != "" {
+			return true
+		}
+	}
+	for _, n := range r.Nodes {
+		if first := r.Nodes[0]; n.Outcome != first.Outcome || n.Reason != first.Reason {
+			return true
+		}
+	}
+	return false
 }
 
 // NodeResult is what became of a check on one node.

@@ -26,3 +26,26 @@ func Home() (string, error) {
 	}
 	return dir, nil
 }
+
+// Path resolves a path a person gave. Tests run in their package's directory,
+// so a relative path that is not there is looked for from the module's root,
+// where the person most likely typed it; a path that exists nowhere belongs to
+// the module's root too. Outside a module, paths stay as they are.
+func Path(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(dir, path)
+		}
+	}
+	return path
+}

@@ -5,7 +5,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 )
 
 // object is a JSON object whose members we do not look at stay byte for byte as they were.
@@ -52,7 +51,7 @@ func editProcess(doc []byte, h host) ([]byte, error) {
 		}
 		process["capabilities"] = fitted
 	}
-	if raw := process["oomScoreAdj"]; len(raw) > 0 && !slices.Contains(h.bounding, "CAP_SYS_RESOURCE") {
+	if raw := process["oomScoreAdj"]; len(raw) > 0 && !h.grants("CAP_SYS_RESOURCE") {
 		var wanted int
 		if err := json.Unmarshal(raw, &wanted); err != nil {
 			return nil, fmt.Errorf("parse oomScoreAdj: %w", err)

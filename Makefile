@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+
+GO         ?= go
+NODE_IMAGE ?= auto
+KUBERNETES ?= 1.36
+TOPOLOGY   ?= default
+# Further arguments for the suites or scenarios, e.g. ARGS='-areas dns,service -strict'.
+ARGS       ?=
+
+CLUSTER = $(GO) run ./framework/cmd/cluster
+UP      = $(CLUSTER) up -topology $(TOPOLOGY) -node-image $(NODE_IMAGE) -kubernetes $(KUBERNETES)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: conformance
+conformance: ## check the cluster of KUBECONFIG, or a kind cluster made here, and print the verdict
+	@kubeconfig='$(KUBECONFIG)'; \
+	[ -n "$$kubeconfig" ] || kubeconfig=$$($(UP)) || exit 1; \
+	$(GO) test ./suites -v -count=1 -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
+
+.PHONY: test
+test: lint unit suites scenarios ## unit tests, the suites on a healthy kind cluster, the scenarios
+
+.PHONY: lint
+lint: ## gofmt, go vet, go mod tidy
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt'ed: $$unformatted"; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+
+.PHONY: unit
+unit: ## unit tests; they need no cluster
+	$(GO) test ./framework/... ./fixtures/... ./kind-configs/...
+
+.PHONY: suites
+suites: ## the suites on a kind cluster made here, whatever KUBECONFIG says
+	@kubeconfig=$$($(UP)) || exit 1; \
+	$(GO) test ./suites/... -v -p 1 -count=1 -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
+
+.PHONY: scenarios
+scenarios: ## every scenario on a kind cluster made here
+	$(GO) test ./scenarios/... -v -p 1 -count=1 -timeout 60m -node-image $(NODE_IMAGE) -kubernetes $(KUBERNETES) $(ARGS)
+
+scenario-%: ## one scenario, step by step, e.g. make scenario-cni_config_removed
+	$(GO) test ./scenarios -v -count=1 -timeout 30m -node-image $(NODE_IMAGE) -kubernetes $(KUBERNETES) -scenario $* $(ARGS)
+
+.PHONY: scenarios-list
+scenarios-list: ## name, cause and what breaks of every scenario
+	@$(GO) test ./scenarios -count=1 -v -list-scenarios | sed '/^\(=== \|--- \|PASS\|ok\)/d'
+
+.PHONY: cluster-up
+cluster-up: ## make the kind cluster and print its kubeconfig's path
+	@$(UP)
+
+.PHONY: cluster-down
+cluster-down: ## remove every kind cluster made here
+	@$(CLUSTER) down -all
+
+.PHONY: engine-down
+engine-down: ## stop the Docker engine if it was started here
+	@$(GO) run ./framework/cmd/engine down
+
+.PHONY: node-image
+node-image: ## build the kind node image here, without asking a registry
+	@$(GO) run ./framework/cmd/node-image -mode build -kubernetes $(KUBERNETES)
+
+.PHONY: probe-image
+probe-image: ## build the probe's image; PUSH=registry/name:tag publishes it
+	@$(GO) run ./framework/cmd/probe-image $(if $(PUSH),-push $(PUSH))
+
+.PHONY: clean
+clean: ## remove reports; built images stay under the cache directory
+	rm -rf _artifacts

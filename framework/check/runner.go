@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package check
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/cniproof/cniproof/framework/config"
+)
+
+// RunnerOptions are what a Runner needs.
+type RunnerOptions struct {
+	// Registry holds the checks; nil means Default.
+	Registry *Registry
+	// Dir is where the processes of one run share results; they are this
+	// process's own when it is empty. It is made when it does not exist.
+	Dir string
+	// Env returns what an attempt of c gets, with all nodes in scope; the
+	// runner leaves blocked ones out and fills in Record and Cleanup. It is
+	// called before each attempt. An error makes the attempt inconclusive.
+	Env func(ctx context.Context, c Check) (Env, error)
+	// Timeouts bound attempts (Attempt), convergence (Converge) and cleanups
+	// (Cleanup); the zero value means the defaults.
+	Timeouts config.Timeouts
+	// OnFailure is called once for a check that failed, in the process that
+	// ran it, while what its last attempt made is still there. It bounds
+	// itself. May be nil.
+	OnFailure func(ctx context.Context, c Check, r Result)
+	// Log takes lines for people who watch; nil drops them.
+	Log func(format string, args ...any)
+}
+
+// Runner runs checks, prerequisites first, each once per run. It is safe for
+// concurrent use by goroutines, and by processes that share Dir.
+type Runner struct {
+	opts  RunnerOptions
+	store *store
+	// running is held for reading while a check runs, so that Reset can wait.
+	running sync.RWMutex
+}
+
+// NewRunner returns a Runner. It fails on a registry that is not valid and on a
+// Dir that cannot be made.
+func NewRunner(opts RunnerOptions) (*Runner, error) {
+	opts.Registry = cmp.Or(opts.Registry, Default)
+	opts.Timeouts = cmp.Or(opts.Timeouts, config.DefaultTimeouts())
+	if err := opts.Registry.Validate(); err != nil {
+		return nil, err
+	}
+	store, err := newStore(opts.Dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Runner{opts: opts, store: store}, nil
+}
+
+// Result returns what became of the check, running it (and first what it
+// requires) when nobody in this run has. The error is about the harness: an
+// unknown ID, a Dir that cannot be used. When ctx ends first the Result is
+// inconclusive, "interrupted", and is not kept: a later call runs the check
+// again.
+func (r *Runner) Result(ctx context.Context, id string) (Result, error) {
+	r.running.RLock()
+	defer r.running.RUnlock()
+	return r.result(ctx, id)
+}
+
+func (r *Runner) result(ctx context.Context, id string) (Result, error) {
+	c, ok := r.opts.Registry.Lookup(id)
+	if !ok {
+		return Result{}, fmt.Errorf("run check %q: no such check is registered", id)
+	}
+	if res, ok, err := r.store.get(id); ok || err != nil {
+		return res, err
+	}
+	// Prerequisites come before the lock: nobody waits for a lock holding one.
+	blocks, err := r.prerequisites(ctx, c)
+	if err != nil {
+		return Result{}, err
+	}
+	unlock, err := r.store.lock(ctx, id)
+	if ctx.Err() != nil {
+		if err == nil {
+			unlock()
+		}
+		return interrupted(ctx, c), nil
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	defer unlock()
+	if res, ok, err := r.store.get(id); ok || err != nil {
+		return res, err
+	}
+	res, done := r.converge(ctx, c, blocks)
+	if !done {
+		return res, nil
+	}
+	return res, r.store.put(res)
+}
+
+// prerequisites runs what c requires and returns what that blocks.
+func (r *Runner) prerequisites(ctx context.Context, c Check) (blocks, error) {
+	b := blocks{nodes: map[string]string{}}
+	for _, id := range c.Requires {
+		res, err := r.result(ctx, id)
+		if err != nil {
+			return b, fmt.Errorf("%s requires %w", c.ID, err)
+		}
+		if ctx.Err() != nil {
+			return b, nil
+		}
+		b.add(res)
+	}
+	return b, nil
+}
+
+// Results returns the results that exist, of all processes, in the order of
+// the registry.
+func (r *Runner) Results() ([]Result, error) {
+	var results []Result
+	for _, c := range r.opts.Registry.Checks() {
+		res, ok, err := r.store.get(c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			results = append(results, res)
+		}
+	}
+	return results, nil
+}
+
+// Reset forgets all results, so that checks run again, e.g. after a fault was
+// injected. It waits for the checks that this process is running; processes
+// that share Dir do not learn of it.
+func (r *Runner) Reset() error {
+	r.running.Lock()
+	defer r.running.Unlock()
+	var ids []string
+	for _, c := range r.opts.Registry.Checks() {
+		ids = append(ids, c.ID)
+	}
+	return r.store.forget(ids)
+}
+
+func (r *Runner) log(format string, args ...any) {
+	if r.opts.Log != nil {
+		r.opts.Log(format, args...)
+	}
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/config"
+	"github.com/cniproof/cniproof/framework/diagnosis"
+	"github.com/cniproof/cniproof/framework/session"
+)
+
+// Outcome is what became of a scenario, as plain data.
+type Outcome struct {
+	Scenario string         `json:"scenario"`
+	Node     string         `json:"node"`
+	Expects  diagnosis.Code `json:"expects"`
+	// FirstRed is the time from the end of Inject until the first check of
+	// Breaks was red, AllRed until all were; zero when they never were.
+	FirstRed time.Duration `json:"firstRedNanoseconds"`
+	AllRed   time.Duration `json:"allRedNanoseconds"`
+	// Red are the checks that failed, Unlisted those of them that neither
+	// Breaks nor MayBreak lists.
+	Red      []string `json:"red"`
+	Unlisted []string `json:"unlisted,omitempty"`
+	// Named is the top finding and Confidence its own.
+	Named      diagnosis.Code `json:"named"`
+	Confidence float64        `json:"confidence"`
+	// Healed tells that all checks passed again, after RecoveredIn.
+	Healed      bool          `json:"healed"`
+	RecoveredIn time.Duration `json:"recoveredInNanoseconds"`
+	// BrokenDir is where results and evidence of the broken cluster are.
+	BrokenDir string `json:"brokenDir"`
+}
+
+// Engine runs scenarios on the cluster of an open session, one at a time.
+type Engine struct {
+	Session *session.Session
+	// Log takes one line per step.
+	Log func(format string, args ...any)
+}
+
+// Run runs one scenario: checks pass, Inject, Breaks are red and nothing else
+// is, Expects is the top finding, Heal, checks pass. The error says which of
+// these did not hold; the Outcome is filled in as far as it came. Heal happens
+// whatever the error, and when ctx ends.
+func (e *Engine) Run(ctx context.Context, s Scenario) (Outcome, error) {
+	out := Outcome{Scenario: s.Name, Expects: s.Expects}
+	c := e.Session.Cluster
+	if !c.Owned {
+		return out, &config.Problem{What: "cluster " + c.Name + " is not one this harness created", Do: "run scenarios on a kind cluster of ours (make scenario-" + s.Name + " makes one)"}
+	}
+	victim, err := victim(e.Session)
+	if err != nil {
+		return out, err
+	}
+	target := Target{Cluster: c, Node: victim}
+	out.Node = victim
+	e.Log("%s: %s", s.Name, s.Title)
+
+	if _, err := e.recover(ctx, s, "before"); err != nil {
+		return out, fmt.Errorf("the cluster is not healthy before the fault: %w", err)
+	}
+	e.Log("healthy before: every required check passes")
+
+	note := record{Scenario: s.Name, Cluster: c.Name, Node: victim, Injected: time.Now()}
+	if err := note.write(); err != nil {
+		return out, fmt.Errorf("write down the fault before making it: %w", err)
+	}
+	brokenErr := e.breakIt(ctx, s, target, &out)
+	if brokenErr != nil {
+		e.Log("FAILED: %v", brokenErr)
+	}
+	healErr := e.heal(ctx, s, target, &out)
+	if healErr == nil {
+		healErr = note.remove()
+	}
+	return out, errors.Join(brokenErr, healErr)
+}
+
+// breakIt injects and watches the checks.
+func (e *Engine) breakIt(ctx context.Context, s Scenario, target Target, out *Outcome) error {
+	timeouts := e.Session.Options.Timeouts
+	injectCtx, cancel := context.WithTimeout(ctx, timeouts.Inject)
+	defer cancel()
+	if err := s.Inject(injectCtx, target); err != nil {
+		return fmt.Errorf("inject %s on %s: %w", s.Name, target.Node, err)
+	}
+	injected := time.Now()
+	e.Log("injected on %s", target.Node)
+	if s.Look != nil {
+		for _, command := range s.Look(target) {
+			e.Log("  look: %s", command)
+		}
+	}
+	ctx, cancel = context.WithTimeout(ctx, timeouts.Break)
+	defer cancel()
+	round, err := e.untilRed(ctx, s, injected, out)
+	if err != nil {
+		return err
+	}
+	return e.judge(ctx, s, round, out)
+}
+
+// untilRed looks again and again until every check of Breaks is red.
+func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, out *Outcome) (*session.Round, error) {
+	for try := 1; ; try++ {
+		round, err := e.Session.Round(path.Join(s.Name, fmt.Sprintf("broken-%d", try)))
+		if err != nil {
+			return nil, err
+		}
+		out.BrokenDir = round.Dir
+		var green []string
+		for _, id := range s.Breaks {
+			result, err := round.Check(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			if result.Outcome != check.Failed {
+				green = append(green, fmt.Sprintf("%s is %s", id, result.Outcome))
+				continue
+			}
+			if out.FirstRed == 0 {
+				out.FirstRed = time.Since(injected)
+			}
+			e.Log("red after %.1f s: %s: %s", time.Since(injected).Seconds(), id, result.Reason)
+		}
+		if len(green) == 0 {
+			out.AllRed = time.Since(injected)
+			return round, nil
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("missed: %s after %.0f s", strings.Join(green, ", "), time.Since(injected).Seconds())
+		}
+	}
+}
+
+// judge runs the checks that should not break, and reads the diagnosis of
+// those that did.
+func (e *Engine) judge(ctx context.Context, s Scenario, round *session.Round, out *Outcome) error {
+	for _, c := range e.Session.Selected() {
+		result, err := round.Check(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if result.Outcome != check.Failed {
+			continue
+		}
+		out.Red = append(out.Red, c.ID)
+		if !slices.Contains(s.Breaks, c.ID) && !slices.Contains(s.MayBreak, c.ID) {
+			out.Unlisted = append(out.Unlisted, c.ID)
+			e.Log("red and not listed: %s: %s", c.ID, result.Reason)
+		}
+	}
+	bundles, err := round.Bundles()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range s.Breaks {
+		var top diagnosis.Finding
+		if findings := bundles[id].Diagnosis.Findings; len(findings) > 0 {
+			top = findings[0]
+		}
+		if top.Code != s.Expects {
+			errs = append(errs, fmt.Errorf("misnamed: the evidence of %s says %q, want %s", id, top.Code, s.Expects))
+		}
+		if out.Named == "" || out.Named == s.Expects {
+			out.Named, out.Confidence = top.Code, top.Confidence
+		}
+		e.Log("named: %s by %s (confidence %.2f): %s", top.Code, id, top.Confidence, top.Title)
+		for _, q := range top.Evidence[:min(len(top.Evidence), 2)] {
+			e.Log("  %s:%d: %s", q.File, q.Line, q.Text)
+		}
+	}
+	if len(out.Unlisted) > 0 {
+		errs = append(errs, fmt.Errorf("red and not listed in Breaks or MayBreak: %s", strings.Join(out.Unlisted, ", ")))
+	}
+	return errors.Join(errs...)
+}
+
+// heal undoes the fault and verifies it. It works after ctx ended.
+func (e *Engine) heal(ctx context.Context, s Scenario, target Target, out *Outcome) error {
+	timeouts := e.Session.Options.Timeouts
+	interrupted := ctx.Err() != nil
+	ctx = context.WithoutCancel(ctx)
+	healCtx, cancel := context.WithTimeout(ctx, timeouts.Heal)
+	defer cancel()
+	if err := s.Heal(healCtx, target); err != nil {
+		return fmt.Errorf("heal %s on %s: %w", s.Name, target.Node, err)
+	}
+	if interrupted {
+		e.Log("healed after the interrupt; not verified")
+		return nil
+	}
+	took, err := e.recover(ctx, s, "after")
+	if err != nil {
+		return fmt.Errorf("not healed: %w", err)
+	}
+	out.Healed, out.RecoveredIn = true, took
+	e.Log("healed: every required check passes again, %.1f s after the heal", took.Seconds())
+	return nil
+}
+
+// recover waits until every required check passes.
+func (e *Engine) recover(ctx context.Context, s Scenario, when string) (time.Duration, error) {
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, e.Session.Options.Timeouts.Recover)
+	defer cancel()
+	for try := 1; ; try++ {
+		round, err := e.Session.Round(path.Join(s.Name, fmt.Sprintf("%s-%d", when, try)))
+		if err != nil {
+			return 0, err
+		}
+		var results []check.Result
+		for _, c := range e.Session.Selected() {
+			result, err := round.Check(ctx, c.ID)
+			if err != nil {
+				return 0, err
+			}
+			results = append(results, result)
+		}
+		problem := session.Verify(results)
+		if problem == nil {
+			return time.Since(start), nil
+		}
+		if ctx.Err() != nil {
+			return 0, problem
+		}
+		e.Log("%s, look %d: %v", when, try, problem)
+	}
+}
+
+// victim is the node to break: the last Ready worker, so that the control plane
+// and the first worker stay for comparison.
+func victim(s *session.Session) (string, error) {
+	for _, n := range slices.Backward(s.Scope()) {
+		if n.Ready && !n.ControlPlane {
+			return n.Name, nil
+		}
+	}
+	return "", errors.New("the cluster has no Ready worker to break")
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cniproof/cniproof/framework/cluster"
+	"github.com/cniproof/cniproof/framework/config"
+)
+
+// record says on disk which fault is in a cluster. It is written before Inject
+// and removed when Heal was verified, so that a run that is killed in between
+// leaves word of what to heal.
+type record struct {
+	Scenario string    `json:"scenario"`
+	Cluster  string    `json:"cluster"`
+	Node     string    `json:"node"`
+	Injected time.Time `json:"injected"`
+}
+
+func recordPath(clusterName string) (string, error) {
+	home, err := config.Home()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(home, "faults")
+	return filepath.Join(dir, clusterName+".json"), os.MkdirAll(dir, 0o755)
+}
+
+func (r record) write() error {
+	path, err := recordPath(r.Cluster)
+	if err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".next", data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(path+".next", path)
+}
+
+func (r record) remove() error {
+	path, err := recordPath(r.Cluster)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// HealLeftover heals the fault that a killed run left in c, if there is one. It
+// returns the scenario's name, "" when there was none. The heal is not verified
+// here: the checks that follow do that.
+func HealLeftover(ctx context.Context, c *cluster.Cluster, timeouts config.Timeouts) (string, error) {
+	path, err := recordPath(c.Name)
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	var left record
+	if err == nil {
+		err = json.Unmarshal(data, &left)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read what fault is in cluster %s: %w", c.Name, err)
+	}
+	s, ok := Lookup(left.Scenario)
+	if !ok {
+		return left.Scenario, fmt.Errorf("cluster %s holds the fault %q, which this version does not know: replace the cluster (make cluster-down)", c.Name, left.Scenario)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeouts.Heal)
+	defer cancel()
+	if err := s.Heal(ctx, Target{Cluster: c, Node: left.Node}); err != nil {
+		return s.Name, fmt.Errorf("heal %s: %w", s.Name, err)
+	}
+	return s.Name, left.remove()
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/e2e-framework/klient"
+
+	"github.com/cniproof/cniproof/fixtures/workloads"
+	"github.com/cniproof/cniproof/framework/config"
+	"github.com/cniproof/cniproof/framework/probe"
+)
+
+// pollEvery is how often a wait asks the API server.
+const pollEvery = 300 * time.Millisecond
+
+// patience is how long a pod whose sandbox could not be made is given before
+// that counts as the answer: an agent that is just starting fails the first
+// tries.
+const patience = 10 * time.Second
+
+// deploy creates the run's namespaces, probe pods and Services, and waits until
+// every probe pod is ready or it is known why not. Nodes that cannot start one
+// are for the checks to judge, not an error here.
+func (s *Session) deploy(ctx context.Context) error {
+	client, err := klient.New(s.Cluster.Config)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	s.Namespace, s.HostSpace = workloads.Namespaces(s.RunID)
+	objects, err := workloads.Render(workloads.Params{
+		RunID: s.RunID, Image: s.ProbeImage, PreloadedImage: s.Options.ProbeImage == "",
+		NamespaceAnnotations: map[string]string{
+			OwnerAnnotation:   owner(),
+			ExpiresAnnotation: s.Started.Add(lifetime).UTC().Format(time.RFC3339),
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("render the fixtures: %w", err)
+	}
+	for _, object := range objects {
+		err := client.Resources().Create(ctx, object)
+		if apierrors.IsForbidden(err) && object.GetNamespace() == s.HostSpace {
+			// Admission forbids host-network pods: checks that need them say so.
+			s.printf("no host-network probes: %v", err)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("create %s %s: %w", object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), err)
+		}
+	}
+	return s.awaitProbes(ctx)
+}
+
+func (s *Session) awaitProbes(ctx context.Context) error {
+	start := time.Now()
+	waiting := map[string]string{}
+	poll := func(ctx context.Context) (bool, error) {
+		pods, err := s.probePods(ctx)
+		if err != nil {
+			return false, nil //nolint:nilerr // asked again until the time is over
+		}
+		waiting = s.notReady(pods)
+		if len(waiting) == 0 {
+			return true, nil
+		}
+		if time.Since(start) < patience {
+			return s.hopeless(pods) != nil, nil
+		}
+		return s.explained(ctx, pods), nil
+	}
+	err := wait.PollUntilContextTimeout(ctx, pollEvery, s.Options.Timeouts.FixturesReady, true, poll)
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	pods, err := s.probePods(ctx)
+	if err != nil {
+		return fmt.Errorf("list the probe pods: %w", err)
+	}
+	if problem := s.hopeless(pods); problem != nil {
+		return problem
+	}
+	if len(waiting) == 0 {
+		s.printf("probe pods ready on every node after %.1f s", time.Since(start).Seconds())
+	}
+	for _, where := range sortedKeys(waiting) {
+		s.printf("no probe on %s: %s", where, waiting[where])
+	}
+	return nil
+}
+
+// probePods are the run's probe pods as the API server knows them now.
+func (s *Session) probePods(ctx context.Context) ([]corev1.Pod, error) {
+	list, err := s.Cluster.Client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
+		LabelSelector: workloads.RunLabel + "=" + s.RunID + "," + workloads.ProbeLabel,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return list.Items, nil
+}
+
+// notReady tells for each Linux node what keeps its probe pods from being ready;
+// keys are "node" or "node (host network)".
+func (s *Session) notReady(pods []corev1.Pod) map[string]string {
+	waiting := map[string]string{}
+	for _, node := range s.Scope() {
+		if node.OS != "linux" {
+			continue
+		}
+		for suffix, host := range map[string]bool{"": false, " (host network)": true} {
+			i := slices.IndexFunc(pods, func(p corev1.Pod) bool {
+				return nodeOf(p) == node.Name && p.Spec.HostNetwork == host && p.DeletionTimestamp == nil
+			})
+			switch {
+			case host && s.HostSpace == "":
+			case i < 0:
+				waiting[node.Name+suffix] = "the DaemonSet has made no pod for it"
+			case !ready(pods[i]):
+				waiting[node.Name+suffix] = state(pods[i])
+			}
+		}
+	}
+	return waiting
+}
+
+// hopeless is the problem that no probe can start anywhere because the image
+// cannot be had; waiting longer would not help.
+func (s *Session) hopeless(pods []corev1.Pod) error {
+	var message string
+	for _, p := range pods {
+		if ready(p) {
+			return nil
+		}
+		for _, c := range p.Status.ContainerStatuses {
+			if w := c.State.Waiting; w != nil && slices.Contains([]string{"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"}, w.Reason) {
+				message = w.Reason + ": " + w.Message
+			}
+		}
+	}
+	if message == "" {
+		return nil
+	}
+	return &config.Problem{
+		What: fmt.Sprintf("no node can start the probe image %s (%s)", s.ProbeImage, strings.TrimSpace(message)),
+		Do:   "publish one the cluster can pull (make probe-image PUSH=registry/name:tag) and pass -probe-image registry/name:tag",
+	}
+}
+
+// explained tells whether every pod that is not ready has a known reason, an
+// event of its sandbox or a node that is not Ready, so that waiting longer is
+// pointless.
+func (s *Session) explained(ctx context.Context, pods []corev1.Pod) bool {
+	failed := map[string]bool{}
+	for _, ns := range []string{s.Namespace, s.HostSpace} {
+		events, err := s.Cluster.Client.CoreV1().Events(ns).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false
+		}
+		for _, e := range events.Items {
+			switch e.Reason {
+			case "FailedCreatePodSandBox", "NetworkNotReady", "FailedMount", "Failed":
+				failed[e.InvolvedObject.Name] = true
+			}
+		}
+	}
+	notReadyNode := map[string]bool{}
+	for _, n := range s.Cluster.Nodes {
+		notReadyNode[n.Name] = !n.Ready
+	}
+	for _, p := range pods {
+		if !ready(p) && !failed[p.Name] && !notReadyNode[nodeOf(p)] {
+			return false
+		}
+	}
+	return true
+}
+
+// probes are the ready probe pods by node, on the pod network and on the host's.
+func (s *Session) probes(ctx context.Context) (onPods, onHosts map[string]probe.Pod, err error) {
+	pods, err := s.probePods(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	onPods, onHosts = map[string]probe.Pod{}, map[string]probe.Pod{}
+	for _, p := range pods {
+		if !ready(p) || p.DeletionTimestamp != nil {
+			continue
+		}
+		pod := probe.Pod{Namespace: p.Namespace, Name: p.Name, Container: p.Spec.Containers[0].Name, Node: p.Spec.NodeName, HostNetwork: p.Spec.HostNetwork}
+		for _, ip := range p.Status.PodIPs {
+			pod.IPs = append(pod.IPs, ip.IP)
+		}
+		if pod.HostNetwork {
+			onHosts[pod.Node] = pod
+		} else {
+			onPods[pod.Node] = pod
+		}
+	}
+	return onPods, onHosts, nil
+}
+
+// nodeOf is the node of a DaemonSet's pod also before the scheduler bound it:
+// the DaemonSet controller names it in a node affinity term.
+func nodeOf(p corev1.Pod) string {
+	if p.Spec.NodeName != "" || p.Spec.Affinity == nil || p.Spec.Affinity.NodeAffinity == nil || p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution == nil {
+		return p.Spec.NodeName
+	}
+	for _, term := range p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms {
+		for _, f := range term.MatchFields {
+			if f.Key == "metadata.name" && len(f.Values) == 1 {
+				return f.Values[0]
+			}
+		}
+	}
+	return ""
+}
+
+func ready(p corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
+}
+
+// state is a pod's state in a few words, as kubectl get pods has them.
+func state(p corev1.Pod) string {
+	for _, c := range p.Status.ContainerStatuses {
+		if w := c.State.Waiting; w != nil {
+			return strings.TrimSuffix(w.Reason+": "+w.Message, ": ")
+		}
+	}
+	if p.Spec.NodeName == "" {
+		return "not scheduled"
+	}
+	return string(p.Status.Phase)
+}

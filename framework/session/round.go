@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/cluster"
+	"github.com/cniproof/cniproof/framework/diagnosis"
+	"github.com/cniproof/cniproof/framework/evidence"
+)
+
+// Round is one look at the cluster: every check at most once, evidence and
+// diagnosis for each that failed. Scenarios look three times; an ordinary run
+// has one round. Its state is files, so the processes of one run share it.
+type Round struct {
+	// Dir holds results/ and evidence/.
+	Dir     string
+	session *Session
+	runner  *check.Runner
+	started time.Time
+}
+
+// Bundle is the evidence of one failed check and what it says.
+type Bundle struct {
+	Check string
+	// Dir is the bundle's directory.
+	Dir       string
+	Manifest  evidence.Manifest
+	Diagnosis diagnosis.Report
+}
+
+// Round starts a new look under the run's directory; name is the folder, ""
+// the run's directory itself.
+func (s *Session) Round(name string) (*Round, error) {
+	r := &Round{Dir: filepath.Join(s.Dir, name), session: s, started: time.Now()}
+	var err error
+	r.runner, err = check.NewRunner(check.RunnerOptions{
+		Dir: filepath.Join(r.Dir, "results"), Timeouts: s.Options.Timeouts, Env: s.env, OnFailure: r.investigate, Log: s.printf,
+	})
+	return r, err
+}
+
+// Check is the check's result; it runs, prerequisites first, unless it already
+// did in this round. An error means that the run was interrupted or its own
+// files cannot be used, never that a check failed.
+func (r *Round) Check(ctx context.Context, id string) (check.Result, error) {
+	return r.runner.Result(ctx, id)
+}
+
+// Results are those so far, prerequisites included, in run order.
+func (r *Round) Results() ([]check.Result, error) { return r.runner.Results() }
+
+// Bundles are those so far, by check ID.
+func (r *Round) Bundles() (map[string]Bundle, error) {
+	dirs, err := filepath.Glob(filepath.Join(r.Dir, "evidence", "*", "diagnosis.json"))
+	if err != nil {
+		return nil, err
+	}
+	bundles := map[string]Bundle{}
+	for _, file := range dirs {
+		b := Bundle{Dir: filepath.Dir(file)}
+		b.Check = filepath.Base(b.Dir)
+		data, err := os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(data, &b.Diagnosis)
+		}
+		if err == nil {
+			_, b.Manifest, err = evidence.Open(b.Dir)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the bundle %s: %w", b.Dir, err)
+		}
+		bundles[b.Check] = b
+	}
+	return bundles, nil
+}
+
+// env is what a check gets, made for each attempt.
+func (s *Session) env(ctx context.Context, _ check.Check) (check.Env, error) {
+	pods, hosts, err := s.probes(ctx)
+	if err != nil {
+		return check.Env{}, fmt.Errorf("list the probe pods: %w", err)
+	}
+	return check.Env{
+		Cluster: s.Cluster, Nodes: s.Scope(), Namespace: s.Namespace, HostNamespace: s.HostSpace,
+		RunID: s.RunID, ProbeImage: s.ProbeImage, Probe: s.probe, Pods: pods, HostPods: hosts,
+		EgressTargets: s.egressTargets(),
+	}, nil
+}
+
+func (s *Session) egressTargets() []string {
+	if len(s.Options.EgressTargets) > 0 || s.Cluster.Outside == nil {
+		return s.Options.EgressTargets
+	}
+	return s.Cluster.Outside.Targets()
+}
+
+// investigate gathers evidence at the moment of failure, before cleanups, and
+// diagnoses it. What it cannot do it says in the log: evidence is best effort
+// and never changes an outcome.
+func (r *Round) investigate(ctx context.Context, c check.Check, result check.Result) {
+	s := r.session
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Options.Timeouts.Evidence)
+	defer cancel()
+	dir := filepath.Join(r.Dir, "evidence", result.ID)
+	start := time.Now()
+	manifest, err := evidence.Collect(ctx, evidence.Request{
+		Cluster: s.Cluster, Subject: s.subject(result, r.started), Dir: dir,
+		RunID: s.RunID, Check: result.ID, Collectors: c.Collects,
+	})
+	if err != nil {
+		s.printf("evidence of %s is incomplete: %v", result.ID, err)
+	}
+	if err := r.diagnose(dir, result); err != nil {
+		s.printf("diagnosis of %s failed: %v", result.ID, err)
+		return
+	}
+	s.printf("evidence of %s: %d items in %.1f s", result.ID, len(manifest.Items), time.Since(start).Seconds())
+}
+
+func (r *Round) diagnose(dir string, result check.Result) error {
+	data, err := json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "check.json"), data, 0o644); err != nil {
+		return err
+	}
+	report := diagnosis.Diagnose(diagnosis.Source{FS: os.DirFS(dir)})
+	if data, err = json.MarshalIndent(report, "", "  "); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "diagnosis.json"), data, 0o644)
+}
+
+// subject says where to look for the cause of a failure.
+func (s *Session) subject(result check.Result, since time.Time) evidence.Subject {
+	subject := evidence.Subject{Since: since, Namespaces: []string{s.Namespace}}
+	if s.HostSpace != "" {
+		subject.Namespaces = append(subject.Namespaces, s.HostSpace)
+	}
+	add := func(list *[]string, value string) {
+		if value != "" && !slices.Contains(*list, value) {
+			*list = append(*list, value)
+		}
+	}
+	for _, f := range result.Failures {
+		add(&subject.Nodes, f.Node)
+		add(&subject.Nodes, f.Peer)
+		for _, pod := range f.Pods {
+			add(&subject.Pods, pod)
+		}
+	}
+	scope := s.Scope()
+	if len(subject.Nodes) == 0 {
+		// About the cluster as a whole: every node is involved.
+		for _, n := range scope[:min(len(scope), maxNodes)] {
+			add(&subject.Nodes, n.Name)
+		}
+	}
+	i := slices.IndexFunc(scope, func(n cluster.Node) bool { return n.Ready && !slices.Contains(subject.Nodes, n.Name) })
+	if i >= 0 {
+		subject.Healthy = scope[i].Name
+	}
+	return subject
+}
+
+// maxNodes bounds how many nodes a failure without a place is looked for on.
+const maxNodes = 10
+
+// Verify tells whether every selected required check passes or does not apply,
+// and why not.
+func Verify(results []check.Result) error {
+	var errs []error
+	for _, r := range results {
+		if r.Level == check.Required && (r.Outcome == check.Failed || r.Outcome == check.Unknown) {
+			errs = append(errs, fmt.Errorf("%s is %s: %s", r.ID, r.Outcome, r.Reason))
+		}
+	}
+	return errors.Join(errs...)
+}
