@@ -58,7 +58,7 @@ func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool)
 		case <-ctx.Done():
 			return interrupted(ctx, c), false
 		}
-		pause = min(2*pause, limit/10)
+		pause = min(2*pause, limit/20)
 	}
 }
 

@@ -50,7 +50,7 @@ func TestConvergence(t *testing.T) {
 	}{
 		"at once":                     {answers: []error{nil}, outcome: Passed, attempts: 1, most: time.Second},
 		"in the end":                  {answers: []error{broken, broken, nil}, outcome: Passed, attempts: 3, most: 5 * time.Second},
-		"never":                       {answers: []error{broken}, outcome: Failed, attempts: 12, most: 30 * time.Second},
+		"never":                       {answers: []error{broken}, outcome: Failed, attempts: 13, most: 30 * time.Second},
 		"what was not measured":       {answers: []error{&Inconclusive{Why: "no exec"}, nil}, outcome: Passed, attempts: 2, most: 3 * time.Second},
 		"what does not apply":         {answers: []error{&NotApplicable{Lacks: "IPv6"}, nil}, outcome: NotApplied, attempts: 1, most: time.Second},
 		"three in a row":              {func(c *Check) { c.Successes = 3 }, []error{nil, nil, broken, nil, nil, nil}, Passed, 6, 10 * time.Second},

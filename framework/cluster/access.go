@@ -8,7 +8,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -135,3 +137,6 @@ func execFault(out Output, err error) error {
 	}
 	return nil
 }
+
+// nodes are the names of the nodes.
+func (a containerAccess) nodes() []string { return slices.Collect(maps.Keys(a)) }

@@ -50,15 +50,15 @@ func reach(ctx context.Context, client kubernetes.Interface, server string) (str
 			return "", ctx.Err()
 		}
 		return "", &config.Problem{
-			What: fmt.Sprintf("the API server at %s did not answer within %.0fs", host(server), time.Since(start).Seconds()),
-			Do:   "check the network path to it, and the credential plugin if the kubeconfig names one", Err: nil,
+			What: fmt.Sprintf("the API server at %s did not answer within %.0fs", serverHost(server), time.Since(start).Seconds()),
+			Do:   "check the network path to it, and the credential plugin if the kubeconfig names one",
 		}
 	}
 }
 
 // unreachable says of the first request's error what a person can do about it.
 func unreachable(server string, err error) error {
-	at := host(server)
+	at := serverHost(server)
 	problem := func(what, do string) error {
 		return &config.Problem{What: fmt.Sprintf(what, at), Do: do, Err: plain(err)}
 	}
@@ -108,8 +108,8 @@ func plain(err error) error {
 	return err
 }
 
-// host is the address a person recognises, without credentials or a path.
-func host(server string) string {
+// serverHost is the address a person recognises, without credentials or a path.
+func serverHost(server string) string {
 	if u, err := url.Parse(server); err == nil && u.Host != "" {
 		return u.Host
 	}

@@ -21,9 +21,11 @@ import (
 // written before the first container is made, so that whatever a killed
 // creation leaves behind can be found.
 type record struct {
-	Name     string    `json:"name"`
-	Topology string    `json:"topology"`
-	Created  time.Time `json:"created"`
+	Name     string `json:"name"`
+	Topology string `json:"topology"`
+	// Given is KindOptions.Name.
+	Given   string    `json:"given,omitempty"`
+	Created time.Time `json:"created"`
 	// Ready is set when the creation came to its end.
 	Ready bool `json:"ready"`
 	// Image is the node image and Inputs the hash of all the cluster is made of.

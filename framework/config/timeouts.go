@@ -15,6 +15,10 @@ type Timeouts struct {
 	Exec           time.Duration // one exec into a probe pod beyond what its jobs may take
 	ProbeJob       time.Duration // one probe job when the job names no timeout of its own
 	NodeCommand    time.Duration // one read-only command on a node
+	SandboxSettle  time.Duration // a node that fails to make sandboxes becoming able to, e.g. while its agent restarts
+	PodChurn       time.Duration // starting and deleting twenty pods on one node
+	Stuck          time.Duration // how long a pod may lack its sandbox, or outlive its deletion, before it counts as stuck
+	Collector      time.Duration // one collector of evidence on one node
 	Evidence       time.Duration // all collectors of one failure
 	Cleanup        time.Duration // removal of what the run made; has its own context
 	ClusterUp      time.Duration // creating a kind cluster until its nodes are Ready
@@ -39,6 +43,10 @@ func DefaultTimeouts() Timeouts {
 		Exec:           10 * time.Second,
 		ProbeJob:       2 * time.Second,
 		NodeCommand:    5 * time.Second,
+		SandboxSettle:  10 * time.Second,
+		PodChurn:       60 * time.Second,
+		Stuck:          60 * time.Second,
+		Collector:      20 * time.Second,
 		Evidence:       30 * time.Second,
 		Cleanup:        60 * time.Second,
 		ClusterUp:      6 * time.Minute,

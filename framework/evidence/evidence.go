@@ -36,7 +36,8 @@ type Step struct {
 // Subject is what a failure is about and so where to look.
 type Subject struct {
 	// Nodes are those involved, Healthy one that is not, for comparison; empty
-	// when there is none.
+	// when there is none. Without any node Collect looks at a few, those that
+	// are not Ready first.
 	Nodes   []string
 	Healthy string
 	// Pods are namespace/name of the pods involved.
@@ -48,7 +49,10 @@ type Subject struct {
 }
 
 // Collector gathers one documented kind of evidence. Collectors are values,
-// one per file, registered with Register.
+// each in its own file, registered with Register. Its functions are called at
+// most once per node and bundle, concurrently with other collectors'; ctx ends
+// at the collector's own deadline (config.Timeouts.Collector). They record in
+// the manifest what could not be had; an error is for what has no item.
 type Collector struct {
 	// Name is the collector's and its folder's, e.g. "kubelet-log".
 	Name string
@@ -57,13 +61,18 @@ type Collector struct {
 	// Always tells that every failure wants it; others are asked for by
 	// check.Check.Collects.
 	Always bool
+	// CNI is the kind of cluster.CNI it is about; where another kind was
+	// detected it is not run and the manifest says so. Empty is any.
+	CNI string
 	// Steps are the commands it runs, or their equivalents where the API
 	// server is asked.
 	Steps []Step
-	// PerNode gathers from one node; called for each node of the subject, in
-	// parallel. Nil for a collector that asks the API server only.
+	// PerNode gathers from one node through node access; called for each node
+	// of the subject that answers, in parallel. Nil for a collector that asks
+	// the API server only.
 	PerNode func(ctx context.Context, c *cluster.Cluster, node string, w *Writer) error
-	// Once gathers what is not tied to one node. May be nil.
+	// Once gathers what needs no node to be alive, once per bundle. May be nil.
+	// The subject's Nodes are never empty unless the cluster has none.
 	Once func(ctx context.Context, c *cluster.Cluster, s Subject, w *Writer) error
 }
 
@@ -79,7 +88,9 @@ type Item struct {
 	Command string `json:"command"`
 	Status  Status `json:"status"`
 	// Reason says why it is unavailable, timed out or truncated.
-	Reason    string        `json:"reason,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Note is what a reader of the file must know.
+	Note      string        `json:"note,omitempty"`
 	Truncated bool          `json:"truncated,omitempty"`
 	Redacted  int           `json:"redacted,omitempty"` // secrets replaced
 	Started   time.Time     `json:"started"`

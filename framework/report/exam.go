@@ -97,12 +97,9 @@ func (e *Exam) Run(t *testing.T) {
 }
 
 func (e *Exam) open(ctx context.Context) error {
-	provider, err := cluster.Kind(cluster.KindOptions{
+	provider := cluster.Kind(cluster.KindOptions{
 		Topology: "default", NodeImage: *e.nodeImage, Kubernetes: *e.kubernetes, Timeouts: e.options.Timeouts, Log: e.log,
 	})
-	if err != nil {
-		return err
-	}
 	s, err := session.New(session.Input{Options: e.options, Provider: provider, Log: e.log})
 	if err != nil {
 		return err
@@ -125,9 +122,9 @@ func (e *Exam) open(ctx context.Context) error {
 // examine is the body of every spec.
 func (e *Exam) examine(ctx SpecContext, s scenario.Scenario) {
 	start := time.Now()
-	engine := scenario.Engine{Session: e.session, Log: func(format string, args ...any) {
+	engine := scenario.On(e.session, func(format string, args ...any) {
 		fmt.Fprintf(e.log, "%6.1fs  "+format+"\n", append([]any{time.Since(start).Seconds()}, args...)...)
-	}}
+	})
 	out, err := engine.Run(ctx, s)
 	dir := filepath.Join(e.session.Dir, s.Name)
 	if data, jsonErr := json.MarshalIndent(out, "", "  "); jsonErr == nil {

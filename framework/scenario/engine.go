@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/diagnosis"
 	"github.com/cniproof/cniproof/framework/session"
@@ -36,15 +37,35 @@ type Outcome struct {
 	// Healed tells that all checks passed again, after RecoveredIn.
 	Healed      bool          `json:"healed"`
 	RecoveredIn time.Duration `json:"recoveredInNanoseconds"`
-	// BrokenDir is where results and evidence of the broken cluster are.
-	BrokenDir string `json:"brokenDir"`
+	// Broken is the folder with the results and evidence of the broken cluster,
+	// relative to the run's.
+	Broken string `json:"broken"`
 }
 
-// Engine runs scenarios on the cluster of an open session, one at a time.
+// Round is one look at the cluster, as session.Round takes it.
+type Round interface {
+	Check(ctx context.Context, id string) (check.Result, error)
+	Bundles() (map[string]session.Bundle, error)
+}
+
+// Engine runs scenarios on one cluster, one at a time.
 type Engine struct {
-	Session *session.Session
+	Cluster *cluster.Cluster
+	// Checks are those that tell whether the cluster is healthy, in run order.
+	Checks []check.Check
+	// Look starts a new round whose files go to the folder name.
+	Look     func(name string) (Round, error)
+	Timeouts config.Timeouts
 	// Log takes one line per step.
 	Log func(format string, args ...any)
+}
+
+// On is the engine for an open session.
+func On(s *session.Session, log func(format string, args ...any)) *Engine {
+	return &Engine{
+		Cluster: s.Cluster, Checks: s.Selected(), Timeouts: s.Options.Timeouts, Log: log,
+		Look: func(name string) (Round, error) { return s.Round(name) },
+	}
 }
 
 // Run runs one scenario: checks pass, Inject, Breaks are red and nothing else
@@ -53,11 +74,11 @@ type Engine struct {
 // whatever the error, and when ctx ends.
 func (e *Engine) Run(ctx context.Context, s Scenario) (Outcome, error) {
 	out := Outcome{Scenario: s.Name, Expects: s.Expects}
-	c := e.Session.Cluster
+	c := e.Cluster
 	if !c.Owned {
 		return out, &config.Problem{What: "cluster " + c.Name + " is not one this harness created", Do: "run scenarios on a kind cluster of ours (make scenario-" + s.Name + " makes one)"}
 	}
-	victim, err := victim(e.Session)
+	victim, err := victim(c)
 	if err != nil {
 		return out, err
 	}
@@ -87,7 +108,7 @@ func (e *Engine) Run(ctx context.Context, s Scenario) (Outcome, error) {
 
 // breakIt injects and watches the checks.
 func (e *Engine) breakIt(ctx context.Context, s Scenario, target Target, out *Outcome) error {
-	timeouts := e.Session.Options.Timeouts
+	timeouts := e.Timeouts
 	injectCtx, cancel := context.WithTimeout(ctx, timeouts.Inject)
 	defer cancel()
 	if err := s.Inject(injectCtx, target); err != nil {
@@ -110,13 +131,13 @@ func (e *Engine) breakIt(ctx context.Context, s Scenario, target Target, out *Ou
 }
 
 // untilRed looks again and again until every check of Breaks is red.
-func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, out *Outcome) (*session.Round, error) {
+func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, out *Outcome) (Round, error) {
 	for try := 1; ; try++ {
-		round, err := e.Session.Round(path.Join(s.Name, fmt.Sprintf("broken-%d", try)))
+		out.Broken = path.Join(s.Name, fmt.Sprintf("broken-%d", try))
+		round, err := e.Look(out.Broken)
 		if err != nil {
 			return nil, err
 		}
-		out.BrokenDir = round.Dir
 		var green []string
 		for _, id := range s.Breaks {
 			result, err := round.Check(ctx, id)
@@ -144,8 +165,8 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 
 // judge runs the checks that should not break, and reads the diagnosis of
 // those that did.
-func (e *Engine) judge(ctx context.Context, s Scenario, round *session.Round, out *Outcome) error {
-	for _, c := range e.Session.Selected() {
+func (e *Engine) judge(ctx context.Context, s Scenario, round Round, out *Outcome) error {
+	for _, c := range e.Checks {
 		result, err := round.Check(ctx, c.ID)
 		if err != nil {
 			return err
@@ -188,7 +209,7 @@ func (e *Engine) judge(ctx context.Context, s Scenario, round *session.Round, ou
 
 // heal undoes the fault and verifies it. It works after ctx ended.
 func (e *Engine) heal(ctx context.Context, s Scenario, target Target, out *Outcome) error {
-	timeouts := e.Session.Options.Timeouts
+	timeouts := e.Timeouts
 	interrupted := ctx.Err() != nil
 	ctx = context.WithoutCancel(ctx)
 	healCtx, cancel := context.WithTimeout(ctx, timeouts.Heal)
@@ -212,15 +233,15 @@ func (e *Engine) heal(ctx context.Context, s Scenario, target Target, out *Outco
 // recover waits until every required check passes.
 func (e *Engine) recover(ctx context.Context, s Scenario, when string) (time.Duration, error) {
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, e.Session.Options.Timeouts.Recover)
+	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Recover)
 	defer cancel()
 	for try := 1; ; try++ {
-		round, err := e.Session.Round(path.Join(s.Name, fmt.Sprintf("%s-%d", when, try)))
+		round, err := e.Look(path.Join(s.Name, fmt.Sprintf("%s-%d", when, try)))
 		if err != nil {
 			return 0, err
 		}
 		var results []check.Result
-		for _, c := range e.Session.Selected() {
+		for _, c := range e.Checks {
 			result, err := round.Check(ctx, c.ID)
 			if err != nil {
 				return 0, err
@@ -240,8 +261,8 @@ func (e *Engine) recover(ctx context.Context, s Scenario, when string) (time.Dur
 
 // victim is the node to break: the last Ready worker, so that the control plane
 // and the first worker stay for comparison.
-func victim(s *session.Session) (string, error) {
-	for _, n := range slices.Backward(s.Scope()) {
+func victim(c *cluster.Cluster) (string, error) {
+	for _, n := range slices.Backward(c.Nodes) {
 		if n.Ready && !n.ControlPlane {
 			return n.Name, nil
 		}

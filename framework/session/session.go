@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/cniproof/cniproof/fixtures/image"
+	"github.com/cniproof/cniproof/fixtures/workloads"
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/config"
@@ -129,10 +130,9 @@ func (s *Session) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.Options.Timeouts.Cleanup)
 	defer cancel()
 	var errs []error
-	for _, ns := range []string{s.Namespace, s.HostSpace} {
-		if ns != "" {
-			errs = append(errs, s.removeNamespace(ctx, ns))
-		}
+	pods, hosts := workloads.Namespaces(s.RunID)
+	for _, ns := range []string{hosts, pods} {
+		errs = append(errs, s.removeNamespace(ctx, ns))
 	}
 	return errors.Join(errs...)
 }

@@ -81,7 +81,8 @@ func kubernetes(minor string) component {
 	}
 	// As in Kubernetes' hack/lib/version.sh.
 	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
-		c.sets = append(c.sets, pkg+".gitVersion={version}", pkg+".gitMajor={major}", pkg+".gitMinor={minor}", pkg+".gitTreeState=clean")
+		c.sets = append(c.sets, pkg+".gitVersion={version}", pkg+".gitMajor={major}", pkg+".gitMinor={minor}",
+			pkg+".gitTreeState=clean", pkg+".gitCommit=") // a module has no commit
 	}
 	return c
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -102,11 +103,9 @@ type hit struct {
 // matches.
 func (s *scanner) find(text string) []hit {
 	var candidates []int32
-	seen := map[int32]bool{}
 	s.automaton.find(text, func(literal int32) {
 		for _, p := range s.owners[literal] {
-			if !seen[p] {
-				seen[p] = true
+			if !slices.Contains(candidates, p) {
 				candidates = append(candidates, p)
 			}
 		}
@@ -181,4 +180,14 @@ func unslash(text string) string {
 		i = j
 	}
 	return b.String()
+}
+
+// In tells whether a text, cleaned as statements' texts are, says the wording.
+func (w *Wording) In(text string) bool {
+	for _, p := range w.phrases {
+		if p.compile().MatchString(text) {
+			return true
+		}
+	}
+	return false
 }

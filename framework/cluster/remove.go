@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// settle is how long after the removal of a killed creation's containers its
+// orphaned docker clients may still make one.
+const settle = 2 * time.Second
+
+// remove removes a cluster of ours: its containers, its outside, the network
+// and directory that were made for it, and at last its record.
+func (k *kind) remove(ctx context.Context, r record) error {
+	ctx, cancel := context.WithTimeout(ctx, k.Timeouts.ClusterDown)
+	defer cancel()
+	err := k.steps.do("removing "+r.Name, func() error {
+		if err := removeLabelled(ctx, r.Name); err != nil {
+			return err
+		}
+		if !r.Ready {
+			select {
+			case <-time.After(settle):
+			case <-ctx.Done():
+			}
+			if err := removeLabelled(ctx, r.Name); err != nil {
+				return err
+			}
+		}
+		if err := removeNetwork(ctx); err != nil {
+			return err
+		}
+		if r.MadeModules {
+			// It is only removed when it is empty, as docker made it.
+			_ = os.Remove(modulesDir)
+		}
+		return k.store.remove(r.Name)
+	})
+	if err != nil {
+		return fmt.Errorf("remove cluster %s: %w", r.Name, err)
+	}
+	return nil
+}
+
+// removeLabelled removes the containers that are labelled with the cluster's
+// name, by kind or by us.
+func removeLabelled(ctx context.Context, name string) error {
+	var errs []error
+	for _, label := range []string{labelKindCluster, labelCluster} {
+		containers, err := containersWith(ctx, label, name)
+		if err == nil {
+			err = removeContainers(ctx, containers)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

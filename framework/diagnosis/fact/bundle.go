@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package fact
+
+import (
+	"encoding/json"
+	"path"
+	"time"
+)
+
+// item is what this package needs of an item of a bundle's manifest
+// (evidence.Item; a test keeps the two in step).
+type item struct {
+	Path, Collector, Node, Pod string
+}
+
+// manifest is what this package needs of manifest.json (evidence.Manifest).
+type manifest struct {
+	Version int
+	Started time.Time
+	Items   []item
+}
+
+// readManifest returns the items by path relative to the manifest's folder,
+// and nil for what is no manifest.
+func readManifest(data []byte) (map[string]item, time.Time) {
+	var m manifest
+	if json.Unmarshal(data, &m) != nil || m.Version == 0 {
+		return nil, time.Time{}
+	}
+	items := map[string]item{}
+	for _, i := range m.Items {
+		if i.Path != "" {
+			items[path.Clean(i.Path)] = i
+		}
+	}
+	return items, m.Started
+}
+
+// readCheck reads check.json, a check.Result.
+func readCheck(data []byte, file string) *Check {
+	var c struct {
+		ID, Title, Area, Outcome, Reason string
+		Failures                         []CheckFailure
+	}
+	if json.Unmarshal(data, &c) != nil || c.ID == "" {
+		return nil
+	}
+	return &Check{ID: c.ID, Title: c.Title, Area: c.Area, Reason: c.Reason, Failures: c.Failures,
+		Quote: Quote{File: file, Line: 1, Text: c.ID + ": " + c.Reason}}
+}
+
+// notEvidence are files that tell conclusions, not observations: reading them
+// would make a diagnosis confirm itself or copy somebody's answer.
+var notEvidence = map[string]bool{
+	"diagnosis.json": true, "verdict.json": true, "report.json": true, "report.html": true, "summary.md": true,
+	"junit.xml": true, "cause.txt": true,
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diagnosis
+
+import (
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/cniproof/cniproof/framework/diagnosis/fact"
+)
+
+// purpose is what a packet that a cluster needs is for.
+type purpose string
+
+const (
+	podToPod  purpose = "traffic between pods"
+	overlayIn purpose = "the CNI's own traffic from other nodes"
+	overlay   purpose = "the CNI's own traffic to other nodes"
+	toAPI     purpose = "requests to the API server's Service address"
+	toOutside purpose = "traffic of pods to the outside"
+)
+
+// flow is a packet that must get through a node, and the hooks it meets there.
+type flow struct {
+	purpose purpose
+	packet  fact.Packet
+	hooks   []string
+}
+
+// outside is an address nobody has (RFC 5737), for traffic to the world.
+var outside = netip.MustParseAddr("192.0.2.1")
+
+// flows are the packets a node must let through, from what is known of its
+// pods, its peers and its interfaces.
+func flows(f *fact.Facts, node string) []flow {
+	var all []flow
+	local, remote := podAddresses(f, node)
+	if len(local) > 0 {
+		pod := local[0]
+		podDev := device(f, node, pod)
+		if len(remote) > 0 {
+			peer := remote[0]
+			peerDev := device(f, node, peer)
+			for _, port := range []struct {
+				protocol string
+				number   int
+			}{{"tcp", 8080}, {"udp", 8082}, {"udp", 53}} {
+				all = append(all,
+					flow{podToPod, fact.Packet{In: podDev, Out: peerDev, Src: pod, Dst: peer, Protocol: port.protocol, DstPort: port.number}, forwarded},
+					flow{podToPod, fact.Packet{In: peerDev, Out: podDev, Src: peer, Dst: pod, Protocol: port.protocol, DstPort: port.number}, forwarded})
+			}
+		}
+		all = append(all, flow{toOutside, fact.Packet{In: podDev, Out: device(f, node, outside), Src: pod, Dst: outside, Protocol: "tcp", DstPort: 443}, forwarded})
+	}
+	return append(all, hostFlows(f, node)...)
+}
+
+var (
+	forwarded = []string{"prerouting", "forward", "postrouting"}
+	received  = []string{"prerouting", "input"}
+	sent      = []string{"output", "postrouting"}
+)
+
+// hostFlows are the packets of the node itself: the CNI's to its peers, and to
+// the API server.
+func hostFlows(f *fact.Facts, node string) []flow {
+	var all []flow
+	self, ok := nodeAddress(f, node)
+	if !ok {
+		return nil
+	}
+	for _, n := range f.Nodes {
+		peer, ok := nodeAddress(f, n.Name)
+		if n.Name == node || !ok {
+			continue
+		}
+		dev := device(f, node, peer)
+		for _, p := range overlayPorts(f, node) {
+			all = append(all,
+				flow{overlayIn, fact.Packet{In: dev, Src: peer, Dst: self, Protocol: p.protocol, DstPort: p.port}, received},
+				flow{overlay, fact.Packet{Out: dev, Src: self, Dst: peer, Protocol: p.protocol, DstPort: p.port}, sent})
+		}
+		break // one peer stands for all
+	}
+	for _, s := range f.Services {
+		if s.Name != "kubernetes" || s.Namespace != "default" {
+			continue
+		}
+		if vip, err := netip.ParseAddr(s.ClusterIP); err == nil {
+			all = append(all, flow{toAPI, fact.Packet{Out: device(f, node, vip), Src: self, Dst: vip, Protocol: "tcp", DstPort: 443}, sent})
+		}
+	}
+	return all
+}
+
+type overlayPort struct {
+	protocol string
+	port     int
+}
+
+// overlayPorts are what the CNI's nodes talk on, by the interfaces it made:
+// flannel's VXLAN port is 8472, Calico's the IANA one.
+func overlayPorts(f *fact.Facts, node string) []overlayPort {
+	var found []overlayPort
+	for _, l := range f.Links {
+		if l.Node != node {
+			continue
+		}
+		switch {
+		case l.Kind == "vxlan" && l.Port > 0 && !strings.HasPrefix(l.Name, "vxlan-678"):
+			found = append(found, overlayPort{"udp", l.Port})
+		case strings.HasPrefix(l.Name, "flannel."), l.Name == "cilium_vxlan":
+			found = append(found, overlayPort{"udp", 8472})
+		case l.Name == "vxlan.calico":
+			found = append(found, overlayPort{"udp", 4789})
+		case l.Name == "weave":
+			found = append(found, overlayPort{"tcp", 6783}, overlayPort{"udp", 6783}, overlayPort{"udp", 6784})
+		}
+	}
+	return found
+}
+
+// podAddresses returns addresses of pods on the node and on others; where no
+// pod is known, one out of the node's range stands for them.
+func podAddresses(f *fact.Facts, node string) (local, remote []netip.Addr) {
+	for _, p := range f.Pods {
+		addr, err := netip.ParseAddr(p.IP)
+		if err != nil || p.HostNetwork || p.Node == "" || !addr.Is4() {
+			continue
+		}
+		if p.Node == node {
+			local = append(local, addr)
+		} else {
+			remote = append(remote, addr)
+		}
+	}
+	for _, n := range f.Nodes {
+		for _, cidr := range n.PodCIDRs {
+			prefix, err := netip.ParsePrefix(cidr)
+			if err != nil || !prefix.Addr().Is4() || prefix.Bits() > 30 {
+				continue
+			}
+			some := prefix.Addr().Next().Next()
+			if n.Name == node && len(local) == 0 {
+				local = append(local, some)
+			}
+			if n.Name != node && !slices.ContainsFunc(remote, prefix.Contains) && len(remote) == 0 {
+				remote = append(remote, some)
+			}
+		}
+	}
+	return local, remote
+}
+
+func nodeAddress(f *fact.Facts, node string) (netip.Addr, bool) {
+	n, _ := f.NodeByName(node)
+	for _, a := range n.Addresses {
+		if addr, err := netip.ParseAddr(a); err == nil && addr.Is4() {
+			return addr, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// device is the interface a node sends packets to an address through, empty
+// when its routes are not known.
+func device(f *fact.Facts, node string, dst netip.Addr) string {
+	r, _ := f.RouteTo(node, dst)
+	return r.Dev
+}
+
+// drop is a packet filter decision against something the cluster needs.
+type drop struct {
+	node    string
+	purpose purpose
+	packet  fact.Packet
+	quote   fact.Quote
+	// undo is the command that takes the rule away.
+	undo string
+	// hit tells that the rule's counter shows that it dropped packets; a
+	// listing without counters counts as hit.
+	hit bool
+}
+
+// drops judges each node's flows by its filters.
+func drops(f *fact.Facts) []drop {
+	var found []drop
+	for _, filter := range f.Filters {
+		if filter.V6 {
+			continue
+		}
+		for _, fl := range flows(f, filter.Node) {
+			d := filter.Judge(fl.packet, fl.hooks...)
+			if !d.Dropped || !d.Sure {
+				continue
+			}
+			one := drop{node: filter.Node, purpose: fl.purpose, packet: fl.packet, quote: d.Chain.Quote,
+				undo: "iptables -P " + d.Chain.Name + " ACCEPT", hit: d.Chain.PolicyPackets > 0}
+			if d.Rule != nil {
+				one.quote, one.hit = d.Rule.Quote, d.Rule.Packets > 0 || !d.Rule.Counted
+				one.undo = undo(filter, d)
+			} else if filter.Tool == "nft" {
+				one.undo = "nft list chain " + d.Chain.Table + " " + d.Chain.Name + "   # then change its policy to accept"
+			}
+			if !slices.ContainsFunc(found, func(o drop) bool { return o.node == one.node && o.quote == one.quote && o.purpose == one.purpose }) {
+				found = append(found, one)
+			}
+		}
+	}
+	return found
+}
+
+// savedRule is a rule of iptables-save without its counters.
+var savedRule = regexp.MustCompile(`^(?:\[\d+:\d+\] )?-A (.*)$`)
+
+func undo(filter *fact.Filter, d fact.Decision) string {
+	if filter.Tool == "nft" {
+		return "nft -a list chain " + d.Chain.Table + " " + d.Chain.Name + "   # then: nft delete rule " + d.Chain.Table + " " + d.Chain.Name + " handle <number>"
+	}
+	if m := savedRule.FindStringSubmatch(d.Rule.Quote.Text); m != nil {
+		return "iptables -t " + d.Chain.Table + " -D " + m[1]
+	}
+	return "iptables -t " + d.Chain.Table + " -S " + d.Chain.Name
+}
+
+// apiDrops are decisions against requests to the API server.
+func apiDrops(f *fact.Facts) []drop {
+	return slices.DeleteFunc(drops(f), func(d drop) bool { return d.purpose != toAPI })
+}

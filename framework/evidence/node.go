@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package evidence
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cniproof/cniproof/framework/cluster"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// fewNodes is how many nodes are looked at when a failure names none.
+const fewNodes = 3
+
+// placed is the subject with nodes: its own, else a few, those that are not
+// Ready first.
+func placed(s Subject, c *cluster.Cluster) Subject {
+	if len(s.Nodes) > 0 {
+		return s
+	}
+	nodes := slices.Clone(c.Nodes)
+	slices.SortStableFunc(nodes, func(a, b cluster.Node) int { return cmp.Compare(order(a), order(b)) })
+	for _, n := range nodes[:min(len(nodes), fewNodes)] {
+		if n.Name != s.Healthy {
+			s.Nodes = append(s.Nodes, n.Name)
+		}
+	}
+	return s
+}
+
+func order(n cluster.Node) int {
+	if n.Ready {
+		return 1
+	}
+	return 0
+}
+
+// all are the nodes to look at, the healthy one last.
+func (s Subject) all() []string {
+	nodes := slices.Clone(s.Nodes)
+	if s.Healthy != "" && !slices.Contains(nodes, s.Healthy) {
+		nodes = append(nodes, s.Healthy)
+	}
+	return nodes
+}
+
+// involved are the namespaces of the run and of the pods involved, sorted.
+func (s Subject) involved() []string {
+	namespaces := slices.Clone(s.Namespaces)
+	for _, pod := range s.Pods {
+		if namespace, _, ok := strings.Cut(pod, "/"); ok {
+			namespaces = append(namespaces, namespace)
+		}
+	}
+	slices.Sort(namespaces)
+	return slices.Compact(namespaces)
+}
+
+// hello is what a node is asked first, to learn whether it answers at all.
+var hello = command{line: "sh -c 'date; uptime; uname -a'", file: "uptime.txt", answers: true, alone: true}
+
+// greet returns an error that says what is known of the node when it does not
+// answer.
+func (w *Writer) greet(ctx context.Context, c *cluster.Cluster) error {
+	if c.Access == nil {
+		return fmt.Errorf("no way to run commands on nodes of this cluster; type it on %s", w.node)
+	}
+	a := w.askAlone(ctx, c, hello)
+	if a.err == nil {
+		w.keep(c, hello, a)
+		return nil
+	}
+	return fmt.Errorf("%s does not answer (%w); API server's last word: %s", w.node, a.err, w.lastWord(ctx, c))
+}
+
+// lastWord is what the API server says of a node.
+func (w *Writer) lastWord(ctx context.Context, c *cluster.Cluster) string {
+	ctx, cancel := context.WithTimeout(ctx, w.timeouts.APIRequest)
+	defer cancel()
+	node, err := c.Client.CoreV1().Nodes().Get(ctx, w.node, metav1.GetOptions{})
+	if err != nil {
+		return "none (" + err.Error() + ")"
+	}
+	for _, cond := range node.Status.Conditions {
+		if cond.Type != corev1.NodeReady {
+			continue
+		}
+		state := map[corev1.ConditionStatus]string{corev1.ConditionTrue: "Ready", corev1.ConditionFalse: "NotReady"}[cond.Status]
+		return fmt.Sprintf("%s since %s: %s", cmp.Or(state, "Ready is unknown"), cond.LastTransitionTime.UTC().Format(time.RFC3339), cond.Message)
+	}
+	return "no Ready condition"
+}
+
+// absent records every documented command of a collector as not run on the
+// writer's node.
+func (w *Writer) absent(c *cluster.Cluster, steps []Step, err error) {
+	for _, step := range steps {
+		line := command{line: fill(step.Command, "<node>", w.node)}
+		item := w.begin(line.line)
+		if c.Access != nil {
+			item.Command = c.Access.Describe(w.node, line.argv())
+		}
+		w.fail(item, err)
+	}
+}

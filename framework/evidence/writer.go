@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/cniproof/cniproof/framework/config"
+)
+
+// Writer takes what one collector gathers, on one node where it has one, into
+// the bundle: secrets replaced, cut to the limits, listed in the manifest. Safe
+// for concurrent use.
+type Writer struct {
+	bundle          *bundle
+	collector, node string
+	timeouts        config.Timeouts
+	since           time.Time
+	done            atomic.Bool
+}
+
+// Since is where the window of logs begins.
+func (w *Writer) Since() time.Time { return w.since }
+
+// Lines is how many lines to ask of a container's log.
+func (w *Writer) Lines() int64 { return w.bundle.limits.Lines }
+
+// begin is a new item of this writer's; Started is now.
+func (w *Writer) begin(command string) Item {
+	return Item{Collector: w.collector, Node: w.node, Command: command, Started: time.Now()}
+}
+
+// save stores content as the item's file. A read error keeps what was read
+// before it.
+func (w *Writer) save(item Item, content io.Reader) {
+	cut := &cutter{limit: int(w.bundle.limits.Item)}
+	clean := &redactor{out: cut}
+	_, err := io.Copy(clean, content)
+	_ = clean.Close() // a cutter does not fail
+	kept, reason := cut.kept()
+	if err != nil && len(kept) == 0 {
+		w.fail(item, err)
+		return
+	}
+	item.Status, item.Redacted = Collected, clean.count
+	if reason != "" {
+		item.Truncated, item.Reason = true, reason
+	}
+	if err != nil {
+		item.Status, item.Reason = statusOf(err), "incomplete: "+safe(err.Error())
+	}
+	w.record(item, kept)
+}
+
+func (w *Writer) saveText(item Item, content string) {
+	w.save(item, bytes.NewReader([]byte(content)))
+}
+
+// fail records that the item could not be had.
+func (w *Writer) fail(item Item, err error) {
+	item.Path, item.Status, item.Reason = "", statusOf(err), err.Error()
+	w.record(item, nil)
+}
+
+func (w *Writer) record(item Item, content []byte) {
+	if w.done.Load() {
+		return // the collector's time was up and the manifest says so
+	}
+	if item.Duration == 0 {
+		item.Duration = time.Since(item.Started)
+	}
+	item.Command, item.Reason = safe(item.Command), safe(item.Reason)
+	if item.Path == "" {
+		w.bundle.add(item)
+		return
+	}
+	w.bundle.store(item, content)
+}
+
+// safe is a text of the manifest without secrets.
+func safe(text string) string {
+	clean, _ := Redact([]byte(text))
+	return string(clean)
+}
+
+// statusOf tells what ran out of time from what is not there.
+func statusOf(err error) Status {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return TimedOut
+	}
+	return Unavailable
+}
+
+// whatTimedOut says which bound a collector met.
+func whatTimedOut(err error, limit time.Duration) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("no answer within %s: %w", limit, err)
+	}
+	return err
+}

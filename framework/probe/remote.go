@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	typed "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/remotecommand"
+	// Not the package of the same name in apimachinery: client-go 0.36 returns the
+	// errors of this one.
+	"k8s.io/streaming/pkg/httpstream"
+)
+
+// remote executes over the API server's pods/exec: WebSocket, which proxies in
+// between understand, and SPDY where the server knows no other.
+type remote struct{ config *rest.Config }
+
+func (r remote) stream(ctx context.Context, pod Pod, stdin []byte) (stdout, stderr []byte, err error) {
+	executor, err := r.executor(pod)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out, errs bytes.Buffer
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{
+		Stdin: bytes.NewReader(stdin), Stdout: &out, Stderr: &errs,
+	})
+	if ctx.Err() != nil {
+		// The streams' goroutines may still be writing.
+		return nil, nil, ctx.Err()
+	}
+	return out.Bytes(), errs.Bytes(), err
+}
+
+// executor is for one exec: executors must not be shared.
+func (r remote) executor(pod Pod) (remotecommand.Executor, error) {
+	client, err := typed.NewForConfig(r.config)
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	url := client.RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("exec").
+		VersionedParams(&corev1.PodExecOptions{
+			Container: pod.Container, Command: command, Stdin: true, Stdout: true, Stderr: true,
+		}, scheme.ParameterCodec).URL()
+	spdy, err := remotecommand.NewSPDYExecutor(r.config, "POST", url)
+	if err != nil {
+		return nil, fmt.Errorf("make a SPDY executor: %w", err)
+	}
+	socket, err := remotecommand.NewWebSocketExecutor(r.config, "GET", url.String())
+	if err != nil {
+		return nil, fmt.Errorf("make a WebSocket executor: %w", err)
+	}
+	return remotecommand.NewFallbackExecutor(socket, spdy, func(err error) bool {
+		return httpstream.IsUpgradeFailure(err) || httpstream.IsHTTPSProxyError(err)
+	})
+}

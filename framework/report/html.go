@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"bytes"
+	_ "embed"
+	"html/template"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/diagnosis"
+	"github.com/cniproof/cniproof/framework/evidence"
+)
+
+//go:embed report.css
+var css string
+
+//go:embed report.tmpl
+var source string
+
+var layout = template.Must(template.New("report").Funcs(template.FuncMap{
+	"took":     took,
+	"size":     size,
+	"amount":   amount,
+	"sureness": sureness,
+	"percent":  func(confidence float64) int { return int(100*confidence + 0.5) },
+	"join":     func(list []string) string { return strings.Join(list, ", ") },
+	"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+	"href":     href,
+	"words":    words,
+}).Parse(source))
+
+// What a browser and a reader can take. Everything left out is in report.json
+// and in the bundles, and the page says so.
+const (
+	mostFailures = 40   // of one check
+	mostItems    = 150  // of one bundle
+	mostOnPage   = 1200 // items of all bundles
+)
+
+// view is what the page shows, ready for the template.
+type view struct {
+	CSS      template.CSS
+	Run      Run
+	Verdict  Verdict
+	Headline string
+	Broken   []string
+	Outcomes []tallied
+	Facts    []fact
+	Causes   []cause
+	Failures []failure
+	Open     []line // not measured, blocked and skipped
+	Matrix   matrix
+	Figures  []figure
+}
+
+// tallied is how many checks have an outcome.
+type tallied struct {
+	Class, Text string
+	N           int
+}
+
+// fact is one thing known of the cluster or the run.
+type fact struct{ Name, Value string }
+
+// cause is a finding and what it explains.
+type cause struct {
+	diagnosis.Finding
+	Anchor string
+	Checks []string
+}
+
+// failure is a failed check with its evidence.
+type failure struct {
+	check.Result
+	Advisory bool
+	Nodes    []string
+	Shown    []check.Failure
+	Hidden   int
+	Causes   []cause
+	Bundle   Bundle
+	Missing  []evidence.Item
+	Had      []item
+	Left     int // items that are in the manifest only
+}
+
+type item struct {
+	evidence.Item
+	Href string
+}
+
+// page renders report.html: one file that needs nothing but itself, and the
+// bundles beside it for its links.
+func page(run Run) ([]byte, error) {
+	v := Judge(run)
+	p := view{
+		CSS: template.CSS(css), Run: run, Verdict: v, Headline: headline(run, v),
+		Broken: broken(run), Facts: facts(run), Causes: causes(run, v),
+		Matrix: tabulate(run), Figures: figures(run),
+	}
+	p.Failures = failures(run, p.Causes)
+	p.Open = slices.DeleteFunc(open(run), func(l line) bool { return l.Outcome == check.Failed })
+	for _, o := range outcomes {
+		if n := v.Counts[string(o)]; n > 0 {
+			p.Outcomes = append(p.Outcomes, tallied{string(o), words(o), n})
+		}
+	}
+	var b bytes.Buffer
+	err := layout.Execute(&b, p)
+	return b.Bytes(), err
+}
+
+func facts(run Run) []fact {
+	c := run.Cluster
+	list := []fact{
+		{"Cluster", c.Name},
+		{"Kubernetes", c.Server},
+		{"CNI", c.CNI},
+		{"kube-proxy", c.ProxyMode},
+		{"Address families", strings.Join(c.Families, ", ")},
+		{"Pod ranges", strings.Join(c.PodCIDRs, ", ")},
+		{"Service ranges", strings.Join(c.ServiceCIDRs, ", ")},
+		{"Limited to", run.Selection},
+		{"Run", run.ID},
+		{"cniproof", run.Tool},
+	}
+	return slices.DeleteFunc(list, func(f fact) bool { return f.Value == "" })
+}
+
+func causes(run Run, v Verdict) []cause {
+	var list []cause
+	for _, f := range v.Findings {
+		c := cause{Finding: f, Anchor: "cause-" + strings.Map(anchorRune, key(f))}
+		for _, b := range run.Bundles {
+			if slices.ContainsFunc(b.Findings, func(other diagnosis.Finding) bool { return key(other) == key(f) }) {
+				c.Checks = append(c.Checks, b.Check)
+			}
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+func anchorRune(r rune) rune {
+	if r == ' ' || r == ',' {
+		return '-'
+	}
+	return r
+}
+
+// failures are the failed checks, those that count first.
+func failures(run Run, causes []cause) []failure {
+	var list []failure
+	items := mostOnPage
+	for _, counts := range []bool{true, false} {
+		for _, res := range run.all() {
+			if res.Outcome != check.Failed || run.counts(res) != counts {
+				continue
+			}
+			f := failure{Result: res, Advisory: !counts, Nodes: where(res), Bundle: run.bundle(res.ID)}
+			f.Shown = res.Failures[:min(len(res.Failures), mostFailures)]
+			f.Hidden = len(res.Failures) - len(f.Shown)
+			for _, c := range causes {
+				if slices.Contains(c.Checks, res.ID) {
+					f.Causes = append(f.Causes, c)
+				}
+			}
+			f.sortItems(min(items, mostItems))
+			items -= len(f.Had) + len(f.Missing)
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// Width is the number of columns of the table of all checks.
+func (p view) Width() int { return len(p.Matrix.Columns) + 2 }
+
+// sortItems parts what was had from what was not, and shows at most n of each.
+func (f *failure) sortItems(n int) {
+	for _, i := range f.Bundle.Manifest.Items {
+		switch {
+		case i.Path == "" || i.Status != evidence.Collected && i.Size == 0:
+			if len(f.Missing) < n {
+				f.Missing = append(f.Missing, i)
+				continue
+			}
+		case len(f.Had) < n:
+			f.Had = append(f.Had, item{i, href(path.Join(f.Bundle.Dir, i.Path))})
+			continue
+		}
+		f.Left++
+	}
+}
+
+// href is a link to a file beside the page. The leading dot keeps a name with a
+// colon from being taken for a scheme.
+func href(file string) string {
+	return (&url.URL{Path: "./" + file}).String()
+}

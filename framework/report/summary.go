@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/cniproof/cniproof/framework/diagnosis"
+)
+
+// A summary fits one screen; report.html has the rest.
+const (
+	mostLines    = 12
+	mostFindings = 3
+	mostQuotes   = 1
+	longestCell  = 110
+)
+
+// Summary is what a terminal shows at the end of run.
+func Summary(run Run) string {
+	v := Judge(run)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", strings.ToUpper(v.Verdict), headline(run, v))
+	if run.Cluster.Name != "" {
+		fmt.Fprintf(&b, " (%s, %s)", run.Cluster.Name, took(run.Duration))
+	}
+	b.WriteString("\n")
+
+	lines := open(run)
+	if len(lines) > 0 {
+		b.WriteString("\n")
+		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		for _, l := range lines[:min(len(lines), mostLines)] {
+			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", l.Outcome, l.named(), l.on(), short(l.Reason, longestCell))
+		}
+		w.Flush()
+		if more := len(lines) - mostLines; more > 0 {
+			fmt.Fprintf(&b, "  and %d more\n", more)
+		}
+	}
+	for i, f := range v.Findings[:min(len(v.Findings), mostFindings)] {
+		if i == 0 {
+			b.WriteString("\nprobable causes\n")
+		}
+		fmt.Fprintf(&b, "  %d. %s%s: %s (confidence %.2f)\n", i+1, f.Code, onNodes(f), f.Title, f.Confidence)
+		for _, q := range f.Evidence[:min(len(f.Evidence), mostQuotes)] {
+			fmt.Fprintf(&b, "     %s:%d\n       %s\n", q.File, q.Line, short(q.Text, 2*longestCell))
+		}
+		for _, command := range f.Fix {
+			fmt.Fprintf(&b, "     fix: %s\n", command)
+		}
+	}
+	return trimLines(b.String())
+}
+
+// markdown renders summary.md, for a job's summary page or a pull request.
+func markdown(run Run) string {
+	v := Judge(run)
+	var b strings.Builder
+	fmt.Fprintf(&b, "## Pod network: %s\n\n", v.Verdict)
+	fmt.Fprintf(&b, "%s\n", cell(headline(run, v)))
+	if facts := factsLine(run); facts != "" {
+		fmt.Fprintf(&b, "\n%s\n", cell(facts))
+	}
+	lines := open(run)
+	if len(lines) > 0 {
+		b.WriteString("\n| outcome | check | nodes | reason |\n|---|---|---|---|\n")
+		for _, l := range lines[:min(len(lines), mostLines)] {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", l.Outcome, cell(l.named()), cell(l.on()), cell(short(l.Reason, longestCell)))
+		}
+		if more := len(lines) - mostLines; more > 0 {
+			fmt.Fprintf(&b, "| | and %d more | | |\n", more)
+		}
+	}
+	for i, f := range v.Findings[:min(len(v.Findings), mostFindings)] {
+		if i == 0 {
+			b.WriteString("\n### Probable causes\n")
+		}
+		fmt.Fprintf(&b, "\n%d. **%s**%s: %s (confidence %.2f)\n", i+1, f.Code, cell(onNodes(f)), cell(f.Title), f.Confidence)
+		for _, q := range f.Evidence[:min(len(f.Evidence), mostQuotes)] {
+			fmt.Fprintf(&b, "   `%s:%d`\n", q.File, q.Line)
+			b.WriteString(block(short(q.Text, 2*longestCell), "text"))
+		}
+		if len(f.Fix) > 0 {
+			b.WriteString(block(strings.Join(f.Fix, "\n"), "sh"))
+		}
+	}
+	if len(v.Findings) == 0 && len(run.Bundles) > 0 {
+		b.WriteString("\nThe evidence does not decide on a cause; it is attached to report.html.\n")
+	}
+	if run.Rerun != "" {
+		fmt.Fprintf(&b, "\nRun it again:\n%s", block(run.Rerun, "sh"))
+	}
+	return b.String()
+}
+
+// factsLine is the cluster in one line.
+func factsLine(run Run) string {
+	var parts []string
+	add := func(format, value string) {
+		if value != "" {
+			parts = append(parts, fmt.Sprintf(format, value))
+		}
+	}
+	c := run.Cluster
+	add("cluster %s", c.Name)
+	add("Kubernetes %s", c.Server)
+	if n := len(c.Nodes); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d nodes", n))
+	}
+	add("CNI %s", c.CNI)
+	add("kube-proxy %s", c.ProxyMode)
+	add("limited to %s", run.Selection)
+	if len(parts) > 0 {
+		add("took %s", took(run.Duration))
+	}
+	return strings.Join(parts, " · ")
+}
+
+func onNodes(f diagnosis.Finding) string {
+	if len(f.Nodes) == 0 {
+		return ""
+	}
+	return " on " + some(f.Nodes, 3)
+}
+
+// block is a fenced block in a list item, with a fence longer than any in text.
+func block(text, language string) string {
+	fence := "```"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	indented := strings.ReplaceAll(text, "\n", "\n   ")
+	return fmt.Sprintf("   %s%s\n   %s\n   %s\n", fence, language, indented, fence)
+}
+
+// cell keeps text from being taken for markup: in a table a bar ends a cell,
+// and what comes from the cluster may hold anything.
+func cell(s string) string {
+	return strings.NewReplacer(
+		"\n", " ", "|", `\|`, "<", "&lt;", ">", "&gt;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`,
+	).Replace(s)
+}
+
+func trimLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
+}

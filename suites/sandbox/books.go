@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/cluster"
+	"github.com/cniproof/cniproof/framework/ipam"
+	"github.com/cniproof/cniproof/framework/probe"
+	"github.com/cniproof/cniproof/framework/sandbox"
+)
+
+// books are the addresses of pods of a check and who held them in the CNI's
+// address management while the pods ran.
+type books struct {
+	held map[string]ipam.Leases // by node
+	err  error
+}
+
+// openBooks reads the books while the pods run. An address that is not in them
+// means that they are not the ones the CNI keeps, and then nothing can be told
+// by them.
+func openBooks(ctx context.Context, env *check.Env, pods []sandbox.State) books {
+	b := books{held: map[string]ipam.Leases{}}
+	nodes := map[string]bool{}
+	for _, s := range pods {
+		nodes[s.Node] = true
+	}
+	leases, err := ipam.Read(ctx, env.Cluster, slices.Sorted(maps.Keys(nodes))...)
+	b.err = err
+	for _, s := range pods {
+		on, ok := leases[s.Node]
+		if !ok {
+			continue
+		}
+		if b.held[s.Node] == nil {
+			b.held[s.Node] = ipam.Leases{}
+		}
+		for _, ip := range s.Pod.Status.PodIPs {
+			addr, _ := netip.ParseAddr(ip.IP)
+			if holder, ok := on[addr]; ok {
+				b.held[s.Node][addr] = holder
+				continue
+			}
+			b.err = errors.Join(b.err, fmt.Errorf("%w: %s of %s on %s is not in what was read, so it is not the one in use", ipam.ErrUnknown, addr, s.Ref(), s.Node))
+		}
+	}
+	return b
+}
+
+// kept is the outcome of the books after the pods were deleted: a failure for
+// addresses still held by whoever held them for these pods. An address that
+// somebody else holds by now was given back.
+func (b books) kept(ctx context.Context, env *check.Env) error {
+	if errors.Is(b.err, ipam.ErrUnknown) {
+		return nil
+	}
+	leases, err := ipam.Read(ctx, env.Cluster, slices.Sorted(maps.Keys(b.held))...)
+	var errs []error
+	if err := errors.Join(b.err, err); err != nil {
+		errs = append(errs, &check.Inconclusive{Why: "the address management could not be read", Err: err})
+	}
+	for node, held := range b.held {
+		var leaked []string
+		for addr, holder := range held {
+			if now, ok := leases[node][addr]; ok && now == holder {
+				leaked = append(leaked, fmt.Sprintf("%s (held by %s)", addr, holder))
+			}
+		}
+		if len(leaked) > 0 {
+			slices.Sort(leaked)
+			errs = append(errs, &check.Failure{
+				Node: node, Wanted: fmt.Sprintf("the addresses of %d deleted pods given back", len(held)),
+				Observed: fmt.Sprintf("%d still leased: %s", len(leaked), strings.Join(leaked, ", ")),
+			})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// serving are the pods that run and have an address, and the outcome for the
+// others: that they do is another check's claim.
+func serving(states []sandbox.State) ([]sandbox.State, error) {
+	var pods []sandbox.State
+	var errs []error
+	for _, s := range states {
+		if sandbox.Serving(s) {
+			pods = append(pods, s)
+			continue
+		}
+		why := "the pod to be deleted did not start"
+		if t, ok := s.Trouble(); ok {
+			why += ": " + t.String()
+		}
+		errs = append(errs, &check.Inconclusive{Node: s.Node, Why: why, Err: s.Refused})
+	}
+	return pods, errors.Join(errs...)
+}
+
+// probes are the pods as probes, by node.
+func probes(pods []sandbox.State) map[string]probe.Pod {
+	byNode := map[string]probe.Pod{}
+	for _, s := range pods {
+		byNode[s.Node] = s.Probe()
+	}
+	return byNode
+}
+
+// on is env with only the nodes of the pods to judge.
+func on(env *check.Env, pods []sandbox.State) *check.Env {
+	narrowed := *env
+	narrowed.Nodes = slices.DeleteFunc(slices.Clone(env.Nodes), func(n cluster.Node) bool {
+		return !slices.ContainsFunc(pods, func(s sandbox.State) bool { return s.Node == n.Name })
+	})
+	return &narrowed
+}
+
+func names(nodes []cluster.Node) []string {
+	var list []string
+	for _, n := range nodes {
+		list = append(list, n.Name)
+	}
+	return list
+}

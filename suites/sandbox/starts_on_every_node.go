@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package sandbox holds the checks of area sandbox: pods get their sandbox and
+// address on every node, and give both back.
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/config"
+	"github.com/cniproof/cniproof/framework/fleet"
+	"github.com/cniproof/cniproof/framework/sandbox"
+)
+
+// A new pod, pinned to its node by affinity and placed by the scheduler, gets
+// its sandbox, network included, on every node. It tolerates every taint:
+// control planes, cordoned nodes and nodes that are not ready are judged too.
+//
+// The latency runs from the watch event in which the pod is bound to that in
+// which the condition PodReadyToStartContainers is true, by the arrival of the
+// events here: the API's own times have whole seconds, and no node's clock is
+// in it. What could fool it: a watch that was interrupted (then nothing is
+// recorded); a kubelet before 1.35, which reports the condition up to a second
+// late; one that does not report it, where the pod's address or container is
+// the sign, which comes later still, and the measurement's name says so.
+//
+// A wait ends early when the kubelet reported twice that the sandbox failed;
+// one failure alone may be an agent that is just restarting. Images, volumes
+// and the scheduler make it inconclusive: they are not the network.
+var _ = check.Register(check.Check{
+	ID:       "sandbox.starts-on-every-node",
+	Title:    "a pod gets its sandbox on every node",
+	Level:    check.Required,
+	Converge: config.DefaultTimeouts().SandboxSettle,
+	Run: func(ctx context.Context, env *check.Env) error {
+		linux, unable := fleet.Able(env)
+		ready, err := readiness(ctx, env)
+		if err != nil {
+			return err
+		}
+		errs := []error{unable}
+		var nodes []string
+		for _, n := range linux {
+			if err := ready[n.Name].outcome(n.Name); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			nodes = append(nodes, n.Name)
+		}
+		batch, err := sandbox.Open(ctx, env, "starts")
+		if err != nil {
+			return &check.Inconclusive{Why: "the pods to be created could not be followed", Err: err}
+		}
+		batch.Create(ctx, nodes...)
+		for _, s := range batch.Await(ctx, sandbox.Sandboxed) {
+			if latency, ok := s.Latency(); ok {
+				name := "sandbox latency"
+				if s.Sign != string(corev1.PodReadyToStartContainers) {
+					name += ", seen by " + s.Sign
+				}
+				env.Record(check.Measurement{Name: name, Node: s.Node, Value: float64(latency.Microseconds()) / 1000, Unit: "ms"})
+			}
+			err := sandbox.Started(s)
+			var failure *check.Failure
+			if errors.As(err, &failure) {
+				failure.Observed += ready[s.Node].note()
+			}
+			errs = append(errs, err)
+		}
+		return errors.Join(errs...)
+	},
+})
+
+// nodeState is what the API server knows of a node at this moment.
+type nodeState struct {
+	present, cordoned bool
+	ready             corev1.NodeCondition
+}
+
+// readiness asks for the nodes as they are now; env's are those of the start of
+// the run.
+func readiness(ctx context.Context, env *check.Env) (map[string]nodeState, error) {
+	list, err := env.Cluster.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
+	if err != nil {
+		return nil, &check.Inconclusive{Why: "the nodes could not be listed", Err: err}
+	}
+	states := map[string]nodeState{}
+	for _, n := range list.Items {
+		s := nodeState{present: true, cordoned: n.Spec.Unschedulable}
+		for _, c := range n.Status.Conditions {
+			if c.Type == corev1.NodeReady {
+				s.ready = c
+			}
+		}
+		states[n.Name] = s
+	}
+	return states, nil
+}
+
+// runtimeDown are the words with which a kubelet says that it does not start
+// any pod, and so will say nothing of a new one (kubernetes/pkg/kubelet/runtime.go).
+var runtimeDown = regexp.MustCompile(`container runtime is down|container runtime status check may not have completed|PLEG is not healthy`)
+
+// outcome is that of a node on which it is pointless to create a pod, nil for
+// any other.
+func (s nodeState) outcome(node string) error {
+	switch {
+	case !s.present:
+		return &check.Inconclusive{Node: node, Why: "it left the cluster"}
+	case s.ready.Status == corev1.ConditionUnknown:
+		return &check.Inconclusive{Node: node, Why: "no pod was created there, its kubelet is silent since " + s.ready.LastTransitionTime.UTC().Format("15:04:05") + ": " + s.ready.Message}
+	case s.ready.Status == corev1.ConditionFalse && runtimeDown.MatchString(s.ready.Message):
+		return &check.Failure{Node: node, Wanted: "a pod sandbox", Observed: "the node is not ready and its kubelet starts no pod: " + s.ready.Message}
+	}
+	return nil
+}
+
+// note is what else of the node explains a failure.
+func (s nodeState) note() string {
+	note := ""
+	if s.ready.Status != corev1.ConditionTrue {
+		note = fmt.Sprintf("; the node is not ready (%s: %s)", s.ready.Reason, s.ready.Message)
+	}
+	if s.cordoned {
+		note += "; the node is cordoned"
+	}
+	return note
+}

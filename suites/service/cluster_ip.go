@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package service holds the checks of area service: Services reach their
+// backends, from everywhere they ought to.
+package service
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/cniproof/cniproof/fixtures/probe/job"
+	"github.com/cniproof/cniproof/fixtures/workloads"
+	"github.com/cniproof/cniproof/framework/balance"
+	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/cluster"
+	"github.com/cniproof/cniproof/framework/fleet"
+	"github.com/cniproof/cniproof/framework/probe"
+)
+
+// From a pod on every node, the ClusterIP of the Service over the probe pods
+// answers over TCP and UDP, and as many connections are made as it takes to
+// meet every ready backend on the other nodes: a node whose rules lack one, or
+// still have one that is gone, is found.
+//
+// What could fool it: the pod itself is a backend, and that it reaches itself is
+// pod.hairpin's claim; others may be on nodes that failed a prerequisite. Where
+// there are any of these, connections that one of them swallowed cannot be told
+// from others that are lost, and a node passes when it met all the rest. Beyond
+// a dozen backends not every one is met for certain, and only connections that
+// are lost count.
+var _ = check.Register(check.Check{
+	ID:       "service.cluster-ip",
+	Title:    "a Service's ClusterIP leads to each of its backends over TCP and UDP, from every node",
+	Level:    check.Required,
+	Requires: []string{"pod.other-node"},
+	Run: func(ctx context.Context, env *check.Env) error {
+		service, err := balance.Read(ctx, env.Cluster.Client, env.Namespace, workloads.AppPod)
+		if err != nil {
+			return &check.Inconclusive{Why: "the probes' Service could not be read", Err: err}
+		}
+		t := trial{service, env.Nodes}
+		clients := maps.Clone(env.Pods)
+		for node, host := range env.HostPods {
+			// A pod that is the only backend could reach none but itself.
+			if pod, ok := clients[node]; ok && len(t.wanted(pod, service.Addrs[0])) == 0 {
+				clients[node] = host
+			}
+		}
+		return fleet.Ask(ctx, env, fleet.Question{Pods: clients, Jobs: t.jobs, Judge: t.judge})
+	},
+})
+
+// trial is one attempt at a Service.
+type trial struct {
+	service balance.Service
+	nodes   []cluster.Node
+}
+
+// sockets are the ports to try.
+var sockets = []struct {
+	kind string
+	port int
+}{{job.TCP, workloads.ServicePortTCP}, {job.UDP, workloads.ServicePortUDP}}
+
+func (t trial) jobs(probe.Pod) []job.Job {
+	var jobs []job.Job
+	for _, addr := range t.service.Addrs {
+		for _, s := range sockets {
+			jobs = append(jobs, t.service.Jobs(s.kind, addr, s.port)...)
+		}
+	}
+	return jobs
+}
+
+// wanted are the backends that from is to meet behind addr.
+func (t trial) wanted(from probe.Pod, addr netip.Addr) []balance.Backend {
+	return slices.DeleteFunc(slices.Clone(t.service.Of(addr)), func(b balance.Backend) bool {
+		judged := slices.ContainsFunc(t.nodes, func(n cluster.Node) bool { return n.Name == b.Node })
+		return b.Pod == from.Name || !judged
+	})
+}
+
+func (t trial) judge(from probe.Pod, answers fleet.Answers) error {
+	var wrong []string
+	judged := false
+	for _, addr := range t.service.Addrs {
+		wanted := t.wanted(from, addr)
+		judged = judged || len(wanted) > 0
+		for _, s := range sockets {
+			m := balance.Meet(t.service.Jobs(s.kind, addr, s.port), answers)
+			if problem := t.problem(m, addr, wanted); problem != "" {
+				wrong = append(wrong, fmt.Sprintf("%s %s:%d: %s", s.kind, addr, s.port, problem))
+			}
+		}
+	}
+	switch {
+	case !judged:
+		return &check.NotApplicable{Lacks: "a backend other than the client itself"}
+	case len(wrong) > 0:
+		return &check.Failure{
+			Node: from.Node, Pods: []string{from.Namespace + "/" + from.Name},
+			Wanted: "every connection to Service " + t.service.Ref + " answered, and each backend met", Observed: strings.Join(wrong, "; "),
+		}
+	}
+	return nil
+}
+
+// problem is what is wrong with a meeting, empty when nothing is.
+func (t trial) problem(m balance.Meeting, addr netip.Addr, wanted []balance.Backend) string {
+	all := t.service.Of(addr)
+	_, enough := balance.Tries(len(all))
+	lost := m.Sent - m.Received
+	switch unmet := m.Unmet(wanted); {
+	case len(wanted) == 0:
+		return ""
+	case m.Received == 0:
+		return fmt.Sprintf("none of %d answered: %s", m.Sent, m.Error)
+	case enough && len(unmet) > 0:
+		return strings.TrimSuffix(fmt.Sprintf("%d of %d answered, none by %s: %s", m.Received, m.Sent, strings.Join(unmet, ", "), m.Error), ": ")
+	case lost > 0 && len(wanted) == len(all):
+		return fmt.Sprintf("%d of %d not answered: %s", lost, m.Sent, m.Error)
+	}
+	return ""
+}
