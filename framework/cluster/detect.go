@@ -97,11 +97,18 @@ func readObjects(ctx context.Context, client kubernetes.Interface) (objects, err
 	o.configMaps = map[string]corev1.ConfigMap{}
 	names := [][2]string{{metav1.NamespaceSystem, "kubeadm-config"}}
 	for _, ds := range o.daemonSets {
-		if isKubeProxy(ds) || matchCNI(ds) != nil {
+		p := matchCNI(ds)
+		if p != nil && p.configMap != "" {
+			names = append(names, [2]string{ds.Namespace, p.configMap})
+		}
+		if p != nil || isKubeProxy(ds) {
 			names = append(names, settings(ds)...)
 		}
 	}
 	for _, name := range names {
+		if _, known := o.configMaps[name[0]+"/"+name[1]]; known {
+			continue
+		}
 		cm, err := client.CoreV1().ConfigMaps(name[0]).Get(ctx, name[1], metav1.GetOptions{})
 		if err == nil {
 			o.configMaps[name[0]+"/"+name[1]] = *cm
@@ -121,8 +128,8 @@ func tolerate(err error) error {
 	return err
 }
 
-// settings are the ConfigMaps, as namespace and name, a DaemonSet's pods mount or
-// take variables from, and the one its CNI is known to read.
+// settings are the ConfigMaps a DaemonSet's pods mount or take variables from,
+// as namespace and name.
 func settings(ds appsv1.DaemonSet) [][2]string {
 	var names [][2]string
 	add := func(name string) {
@@ -156,16 +163,14 @@ func settings(ds appsv1.DaemonSet) [][2]string {
 			}
 		}
 	}
-	if p := matchCNI(ds); p != nil {
-		add(p.configMap)
-	}
 	return names
 }
 
-// setting returns the value of a key in the ConfigMaps a DaemonSet uses.
+// setting returns the value of a key in the ConfigMaps that were read of a
+// DaemonSet's namespace.
 func (o objects) setting(ds appsv1.DaemonSet, key string) string {
-	for _, name := range settings(ds) {
-		if value, ok := o.configMaps[name[0]+"/"+name[1]].Data[key]; ok {
+	for _, cm := range o.configMaps {
+		if value, ok := cm.Data[key]; ok && cm.Namespace == ds.Namespace {
 			return value
 		}
 	}

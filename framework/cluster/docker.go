@@ -5,9 +5,11 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/cniproof/cniproof/framework/cluster/engine"
 )
@@ -54,22 +56,38 @@ func (c container) addrs() []netip.Addr {
 	return append(v4, v6...)
 }
 
-// containersWith returns the containers, running or not, that have the label
+// idsWith returns the IDs of the containers, running or not, that have the label
 // with the value.
-func containersWith(ctx context.Context, label, value string) ([]container, error) {
+func idsWith(ctx context.Context, label, value string) ([]string, error) {
 	out, err := engine.Docker(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+label+"="+value)
-	if err != nil {
-		return nil, err
-	}
-	if out == "" {
-		return nil, nil
-	}
-	out, err = engine.Docker(ctx, append([]string{"container", "inspect"}, strings.Fields(out)...)...)
-	if err != nil {
-		return nil, err
-	}
-	return parseContainers([]byte(out))
+	return strings.Fields(out), err
 }
+
+// containersWith returns the containers that idsWith finds.
+func containersWith(ctx context.Context, label, value string) ([]container, error) {
+	for tries := 1; ; tries++ {
+		ids, err := idsWith(ctx, label, value)
+		if err != nil || len(ids) == 0 {
+			return nil, err
+		}
+		out, err := engine.Docker(ctx, append([]string{"container", "inspect"}, ids...)...)
+		if err == nil {
+			return parseContainers([]byte(out))
+		}
+		// The engine lists containers for a moment after they are gone.
+		if tries == 5 || !strings.Contains(err.Error(), noSuchContainer) {
+			return nil, err
+		}
+		select {
+		case <-time.After(pollInterval):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// noSuchContainer is what the engine says of one that is gone.
+const noSuchContainer = "No such container"
 
 func parseContainers(text []byte) ([]container, error) {
 	var all []container
@@ -82,19 +100,16 @@ func parseContainers(text []byte) ([]container, error) {
 	return all, nil
 }
 
-// removeContainers removes containers with their anonymous volumes.
-func removeContainers(ctx context.Context, all []container) error {
-	if len(all) == 0 {
-		return nil
-	}
-	args := []string{"rm", "--force", "--volumes"}
-	for _, c := range all {
-		args = append(args, c.ID)
-	}
-	_, err := engine.Docker(ctx, args...)
-	// Someone else, kind's library for one, may have been quicker.
-	if err != nil && !strings.Contains(err.Error(), "No such container") && !strings.Contains(err.Error(), "is already in progress") {
-		return err
-	}
-	return nil
+// removeWith removes the containers that have the label with the value, and
+// their anonymous volumes, until there is none: what was told to start may only
+// appear while this goes on.
+func removeWith(ctx context.Context, label, value string) error {
+	return poll(ctx, func(ctx context.Context) error {
+		ids, err := idsWith(ctx, label, value)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		_, err = engine.Docker(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...)
+		return errors.Join(err, fmt.Errorf("there were %d containers", len(ids)))
+	})
 }

@@ -27,7 +27,7 @@ func newNode(n corev1.Node) Node {
 		Kubelet:        info.KubeletVersion,
 		Zone:           n.Labels[corev1.LabelTopologyZone],
 	}
-	node.Runtime, node.RuntimeVersion = runtime(info.ContainerRuntimeVersion)
+	node.Runtime, node.RuntimeVersion = splitRuntime(info.ContainerRuntimeVersion)
 	for _, condition := range n.Status.Conditions {
 		if condition.Type != corev1.NodeReady {
 			continue
@@ -50,9 +50,9 @@ func newNode(n corev1.Node) Node {
 	return node
 }
 
-// runtime splits "containerd://2.3.7" as the kubelet reports it; CRI-O says
+// splitRuntime splits "containerd://2.3.7" as the kubelet reports it; CRI-O says
 // cri-o:// there.
-func runtime(reported string) (name, version string) {
+func splitRuntime(reported string) (name, version string) {
 	name, version, _ = strings.Cut(reported, "://")
 	return name, version
 }

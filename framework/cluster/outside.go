@@ -52,7 +52,7 @@ func (k *kind) ensureOutside(ctx context.Context, r record, client kubernetes.In
 	runs := len(containers) == 1 && containers[0].State.Running && containers[0].Config.Image == archive.Ref
 	if !runs {
 		err := k.steps.do("starting "+outsideName(r.Name), func() error {
-			if err := removeContainers(ctx, containers); err != nil {
+			if err := removeWith(ctx, labelCluster, r.Name); err != nil {
 				return err
 			}
 			return runOutside(ctx, r.Name, archive)

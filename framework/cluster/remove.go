@@ -50,13 +50,5 @@ func (k *kind) remove(ctx context.Context, r record) error {
 // removeLabelled removes the containers that are labelled with the cluster's
 // name, by kind or by us.
 func removeLabelled(ctx context.Context, name string) error {
-	var errs []error
-	for _, label := range []string{labelKindCluster, labelCluster} {
-		containers, err := containersWith(ctx, label, name)
-		if err == nil {
-			err = removeContainers(ctx, containers)
-		}
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	return errors.Join(removeWith(ctx, labelKindCluster, name), removeWith(ctx, labelCluster, name))
 }

@@ -7,6 +7,7 @@ package config
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 )
@@ -51,6 +52,24 @@ func Register(fs *flag.FlagSet) *Options {
 	fs.Var((*list)(&o.EgressTargets), "egress-target", "host:port outside the cluster that pods should reach; repeatable")
 	fs.BoolVar(&o.Strict, "strict", false, "advisory checks count in the verdict")
 	return o
+}
+
+// Settle is called once fs is parsed. It refuses arguments that are no flags, so
+// that a typing error never silently drops the flags after it, and undoes what
+// the go command does to one of ours: since Go 1.26 `go test` has a boolean flag
+// -artifacts, so of `go test ./suites -artifacts DIR -strict` it hands on
+// "-test.artifacts=true DIR -strict", where parsing stops at DIR.
+func (o *Options) Settle(fs *flag.FlagSet) error {
+	if f := fs.Lookup("test.artifacts"); f != nil && f.Value.String() == "true" && fs.NArg() > 0 {
+		o.Artifacts = fs.Arg(0)
+		if err := fs.Parse(fs.Args()[1:]); err != nil {
+			return &Problem{What: "the flags after -artifacts cannot be parsed", Do: "run with -args -h to see them", Err: err}
+		}
+	}
+	if fs.NArg() > 0 {
+		return &Problem{What: fmt.Sprintf("%q is not a flag", fs.Arg(0)), Do: "run with -args -h to see the flags"}
+	}
+	return nil
 }
 
 // list is a repeatable, comma-separated flag.

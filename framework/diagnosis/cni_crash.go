@@ -24,10 +24,15 @@ var (
 		`level=fatal.{0,200}subsys=(?:daemon|cilium|config|ipam|bpf|datapath)`, `error while (?:creating|initializing) daemon`,
 		`cilium-agent.{0,120}(?:panic|fatal)`, `failed to start (?:cilium|antrea|calico|ovnkube|kube-router)`,
 		`panic: .{0,200}`, `\[signal SIGSEGV`, `fatal error: (?:concurrent map|runtime|all goroutines|unexpected signal)`,
-		`Retrying waiting for IPAM-D`, `aws-node.{0,80}(?:liveness|readiness) probe failed`,
+		`aws-node.{0,80}(?:liveness|readiness) probe failed`,
 		`(?:liveness|readiness) probe (?:for|failed).{0,120}(?:aws-node|calico-node|cilium-agent|weave-net|kube-flannel|antrea-agent)`,
 		`\[kube-peers\] (?:could not|fatal)`, `FATA: .{0,200}`,
 	)
+	// cniMentioned is a CNI daemon named anywhere in an excerpt: a panic does not
+	// name it on its first line.
+	cniMentioned = fact.Say("a CNI daemon is named",
+		`calico/node|projectcalico|felix\.|flanneld|flannel-io|github\.com/cilium|cilium-agent|weaveworks|antrea\.io|amazon-vpc-cni|ipamd|ovn-kubernetes|cloudnativelabs/kube-router`,
+		`(?:calico-node|kube-flannel|cilium|weave-net|aws-node|antrea-agent|ovnkube-node|kube-router|canal)-[a-z0-9]{5}\b`)
 	// cniSource matches a daemon's own name or module in what it prints.
 	cniSource = regexp.MustCompile(`(?i)calico|felix|flannel|cilium|weave|antrea|aws-node|amazon-vpc-cni|ipamd|ovnkube|kube-router|multus|kindnet|canal|terway|kube-ovn`)
 )
@@ -51,7 +56,10 @@ var _ = Register(Rule{
 			return daemonPod.MatchString(s.Pod) || daemonPod.MatchString(s.Args["pod"]) || daemonPod.MatchString(s.Quote.Text)
 		})
 		found := cite(0.85, said)
-		fatal := matching(current(f, f.Said(daemonFatal)), cniSource)
+		fatal := current(f, f.Said(daemonFatal))
+		if f.Whole || len(f.Said(cniMentioned)) == 0 {
+			fatal = matching(fatal, cniSource)
+		}
 		if f.Whole && len(said) == 0 {
 			fatal = nil // a daemon that is up again, or another program's panic
 		}

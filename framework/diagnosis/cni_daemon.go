@@ -39,7 +39,7 @@ var (
 		`calico/node is not ready: (?:felix is not ready|BIRD is not ready: (?:failed to stat|error querying BIRD))`,
 		`felix is not (?:live|ready): (?:get|liveness)`, `localhost:9099/(?:liveness|readiness).{0,80}(?:connection refused|timeout)`,
 		`127\.0\.0\.1:(?:9879|9876|9234)/healthz.{0,80}(?:connection refused|deadline exceeded)`,
-		`Checking for IPAM connectivity|Retrying waiting for IPAM-D`,
+		`Retrying waiting for IPAM-D`,
 	)
 )
 

@@ -96,13 +96,22 @@ func dropped(d drop) Finding {
 // fromText finds firewalls in excerpts, where nothing tells which packets the
 // node must forward; a whole node's state is judged by drops instead.
 func fromText(f *fact.Facts) []Finding {
-	var found []Finding
-	confident := map[*fact.Wording]float64{filterLog: 0.85, prohibited: 0.85, blockedPort: 0.6, weavePeerTimeout: 0.7}
-	if !f.Whole {
-		confident[filterListing], confident[firewalldActive], confident[noRouteToService] = 0.8, 0.5, 0.6
+	said := []struct {
+		wording *fact.Wording
+		// pasted and whole are how much it tells in an excerpt and in evidence
+		// of a cluster, where scans from the internet are logged too.
+		pasted, whole float64
+	}{
+		{filterLog, 0.85, 0.45}, {prohibited, 0.85, 0.6}, {filterListing, 0.8, 0}, {weavePeerTimeout, 0.7, 0.45},
+		{blockedPort, 0.6, 0.4}, {noRouteToService, 0.6, 0}, {firewalldActive, 0.5, 0},
 	}
-	for w, confidence := range confident {
-		found = append(found, some(cite(confidence, current(f, f.Said(w))))...)
+	var found []Finding
+	for _, s := range said {
+		confidence := s.pasted
+		if f.Whole {
+			confidence = s.whole
+		}
+		found = append(found, some(cite(confidence, current(f, f.Said(s.wording))))...)
 	}
 	return found
 }

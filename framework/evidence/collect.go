@@ -31,8 +31,10 @@ type Request struct {
 	Timeouts config.Timeouts
 }
 
-// parallelNodes is how many nodes are asked at the same time.
-const parallelNodes = 8
+const (
+	parallelNodes = 8 // asked at the same time
+	parallelExecs = 4 // on one node at the same time
+)
 
 // Collect fills r.Dir with the evidence of one failure, from all nodes of the
 // subject in parallel, and returns its manifest, which is also in the
@@ -108,6 +110,7 @@ func (run *collection) skip(col Collector) bool {
 
 // onNode runs the node collectors on one node, each for itself.
 func (run *collection) onNode(ctx context.Context, node string, collectors []Collector) {
+	execs := make(chan struct{}, parallelExecs)
 	greeter := run.writer("node-access", node)
 	silent := greeter.greet(ctx, run.Cluster)
 	var running sync.WaitGroup
@@ -116,6 +119,7 @@ func (run *collection) onNode(ctx context.Context, node string, collectors []Col
 			continue
 		}
 		w := run.writer(col.Name, node)
+		w.slots = execs
 		if silent != nil {
 			w.absent(run.Cluster, col.Steps, silent)
 			continue

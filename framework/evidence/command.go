@@ -5,15 +5,11 @@ package evidence
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os/exec"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/cniproof/cniproof/framework/cluster"
@@ -29,9 +25,6 @@ type command struct {
 	// answers tells that a non-zero exit is an answer too: "No such file" of a
 	// directory that must be there is the evidence.
 	answers bool
-	// alone gives it an exec of its own, because it may print more than fits in
-	// one with others.
-	alone bool
 }
 
 // steps document commands.
@@ -53,11 +46,13 @@ func (c command) argv() []string {
 
 // answer is what became of one command.
 type answer struct {
-	out       []byte // standard output and error, as they came
+	out       []byte // standard output
+	complaint []byte // standard error
 	code      int
-	truncated bool
+	truncated bool // by node access, in the middle
 	started   time.Time
 	took      time.Duration
+	note      string
 	// err says why there is no answer.
 	err error
 }
@@ -90,56 +85,10 @@ func (w *Writer) filled(commands []command, pairs ...string) []command {
 	return filled
 }
 
-// ask runs the commands, those that need not be alone in a single exec because
-// an exec costs more than most of them. Each has its own deadline.
-func (w *Writer) ask(ctx context.Context, c *cluster.Cluster, commands []command) []answer {
-	answers := make([]answer, len(commands))
-	var together []int
-	var running sync.WaitGroup
-	for i, cmd := range commands {
-		if cmd.alone {
-			running.Go(func() { answers[i] = w.askAlone(ctx, c, cmd) })
-		} else {
-			together = append(together, i)
-		}
-	}
-	if len(together) > 0 {
-		w.askTogether(ctx, c, commands, together, answers)
-	}
-	running.Wait()
-	return answers
-}
-
-func (w *Writer) askAlone(ctx context.Context, c *cluster.Cluster, cmd command) answer {
-	ctx, cancel := context.WithTimeout(ctx, w.timeouts.NodeCommand)
-	defer cancel()
-	a := answer{started: time.Now()}
-	out, err := c.Access.Run(ctx, w.node, cluster.Command{Argv: cmd.argv()})
-	a.took = time.Since(a.started)
-	a.out, a.code, a.truncated = out.Stdout, out.Code, out.Truncated
-	if out.Code != 0 || len(out.Stdout) == 0 {
-		a.out = append(a.out, out.Stderr...)
-	}
-	if errors.Is(err, exec.ErrNotFound) {
-		a.code, err = 127, nil
-	}
-	a.err = whatTimedOut(err, w.timeouts.NodeCommand)
-	if a.truncated {
-		// The line after the gap is the end of one, and may be the end of a
-		// secret.
-		a.out = afterGap.ReplaceAll(a.out, []byte("$1"))
-	}
-	return a
-}
-
-// afterGap is the mark cluster.NodeAccess leaves where it cut, and what is left
-// of the line behind it.
-var afterGap = regexp.MustCompile(`(\n\.\.\. \d+ bytes left out \.\.\.\n)[^\n]*`)
-
 // keep saves an answer, or records why there is none.
 func (w *Writer) keep(c *cluster.Cluster, cmd command, a answer) {
 	item := w.begin(c.Access.Describe(w.node, cmd.argv()))
-	item.Started, item.Duration = a.started, a.took
+	item.Started, item.Duration, item.Note = a.started, a.took, a.note
 	if a.err == nil {
 		a.err = cmd.unanswered(a)
 	}
@@ -152,8 +101,14 @@ func (w *Writer) keep(c *cluster.Cluster, cmd command, a answer) {
 		w.save(item, io.MultiReader(bytes.NewReader(a.out), failing{a.err}))
 		return
 	}
-	if a.code != 0 {
-		item.Note = fmt.Sprintf("exit %d", a.code)
+	switch {
+	case a.code != 0 || len(a.out) == 0:
+		a.out = slices.Concat(a.out, a.complaint)
+		if a.code != 0 && item.Note == "" {
+			item.Note = fmt.Sprintf("exit %d", a.code)
+		}
+	case len(a.complaint) > 0 && item.Note == "":
+		item.Note = "it also said: " + firstLine(a.complaint)
 	}
 	item.Truncated = a.truncated
 	w.save(item, bytes.NewReader(a.out))
@@ -171,7 +126,7 @@ func (c command) unanswered(a answer) error {
 	case a.code == 0 || c.answers || len(a.out) > enough:
 		return nil
 	}
-	return fmt.Errorf("exit %d: %s", a.code, firstLine(a.out))
+	return fmt.Errorf("exit %d: %s", a.code, firstLine(slices.Concat(a.complaint, a.out)))
 }
 
 // failing is a reader that only fails.

@@ -23,19 +23,17 @@ type Limits struct {
 	// Margin is how long before Subject.Since the window of logs begins: the
 	// cause is older than the failure.
 	Margin time.Duration
-	// Lines is how much of a container's log is asked for, counted from its end.
-	Lines int64
 }
 
 // DefaultLimits suit an upload as a CI artifact.
 func DefaultLimits() Limits {
-	return Limits{Item: 2 << 20, Bundle: 12 << 20, Run: 50 << 20, Margin: 5 * time.Minute, Lines: 5000}
+	return Limits{Item: 2 << 20, Bundle: 12 << 20, Run: 50 << 20, Margin: 5 * time.Minute}
 }
 
 func (l Limits) orDefault() Limits {
 	d := DefaultLimits()
 	return Limits{
 		Item: cmp.Or(l.Item, d.Item), Bundle: cmp.Or(l.Bundle, d.Bundle), Run: cmp.Or(l.Run, d.Run),
-		Margin: cmp.Or(l.Margin, d.Margin), Lines: cmp.Or(l.Lines, d.Lines),
+		Margin: cmp.Or(l.Margin, d.Margin),
 	}
 }

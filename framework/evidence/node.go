@@ -63,7 +63,7 @@ func (s Subject) involved() []string {
 }
 
 // hello is what a node is asked first, to learn whether it answers at all.
-var hello = command{line: "sh -c 'date; uptime; uname -a'", file: "uptime.txt", answers: true, alone: true}
+var hello = command{line: "date; uptime; uname -a", file: "uptime.txt", answers: true}
 
 // greet returns an error that says what is known of the node when it does not
 // answer.
@@ -71,12 +71,15 @@ func (w *Writer) greet(ctx context.Context, c *cluster.Cluster) error {
 	if c.Access == nil {
 		return fmt.Errorf("no way to run commands on nodes of this cluster; type it on %s", w.node)
 	}
-	a := w.askAlone(ctx, c, hello)
+	asked, cancel := context.WithTimeout(ctx, w.timeouts.NodeCommand)
+	defer cancel()
+	a := w.ask(asked, c, []command{hello})[0]
 	if a.err == nil {
 		w.keep(c, hello, a)
 		return nil
 	}
-	return fmt.Errorf("%s does not answer (%w); API server's last word: %s", w.node, a.err, w.lastWord(ctx, c))
+	// Not wrapped: one silence is not a timeout of every command.
+	return fmt.Errorf("%s does not answer (%v); API server's last word: %s", w.node, a.err, w.lastWord(ctx, c))
 }
 
 // lastWord is what the API server says of a node.

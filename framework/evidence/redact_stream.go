@@ -113,6 +113,7 @@ type lineState struct {
 	inBlock bool // in a YAML value of several lines that is secret
 	inData  bool // in what may be a Secret's data
 	indent  int  // of the key that began the block or the data
+	child   int  // of the data's own keys; 0 until the first was seen
 }
 
 var (
@@ -173,13 +174,19 @@ func (s *lineState) fromContext(line []byte) (spans []span) {
 	case s.inData:
 		// Only a Secret's data is base64 throughout; a ConfigMap's words are
 		// not mixed in case.
+		if s.child == 0 {
+			s.child = indent
+		}
+		if indent != s.child {
+			break
+		}
 		if m := dataValue.FindSubmatchIndex(line); m != nil && (m[3]-m[2])%4 == 0 && mixed(line[m[2]:m[3]]) {
 			spans = append(spans, span{m[2], m[3]})
 		}
 	case opens(line) && blockBegin.Match(line):
 		s.inBlock, s.indent = true, indent
 	case opens(line) && dataBegin.Match(line):
-		s.inData, s.indent = true, indent
+		s.inData, s.indent, s.child = true, indent, 0
 	}
 	if bytes.Contains(line, []byte("Secret")) && secretKind.Match(line) {
 		for _, m := range jsonData.FindAllSubmatchIndex(line, -1) {

@@ -113,6 +113,7 @@ var readable = []string{
 	"udp   UNCONN 0 0 127.0.0.11:37200 0.0.0.0:* users:((\"dockerd\",pid=1,fd=2))",
 	`connect to http://10.96.0.10:53/dns-query failed`, `GET https://registry.k8s.io/v2/pause@sha256:0123`,
 	"data:\n  calico_backend: vxlan\n  enable-policy: Disabled\n  veth_mtu: \"1450\"\n  typha_service_name: calico-typha\n",
+	"data:\n  config.conf: |-\n    kind: KubeProxyConfigurations\nkind: ConfigMap\n",
 	"  flannel.alpha.coreos.com/backend-data: '{\"VNI\":1,\"VtepMAC\":\"fe:3f:ab:01:02:03\"}'",
 	`      "Token": "10.32.0.0",`, "overwritten (sed on 'token:'), calico-node's own untouched",
 	"basic connectivity check: Basic authentication is off",

@@ -23,14 +23,10 @@ type Writer struct {
 	collector, node string
 	timeouts        config.Timeouts
 	since           time.Time
-	done            atomic.Bool
+	// slots are how many execs its node may have at a time; nil is any number.
+	slots chan struct{}
+	done  atomic.Bool
 }
-
-// Since is where the window of logs begins.
-func (w *Writer) Since() time.Time { return w.since }
-
-// Lines is how many lines to ask of a container's log.
-func (w *Writer) Lines() int64 { return w.bundle.limits.Lines }
 
 // begin is a new item of this writer's; Started is now.
 func (w *Writer) begin(command string) Item {
@@ -76,7 +72,7 @@ func (w *Writer) record(item Item, content []byte) {
 	if item.Duration == 0 {
 		item.Duration = time.Since(item.Started)
 	}
-	item.Command, item.Reason = safe(item.Command), safe(item.Reason)
+	item.Command, item.Reason, item.Note = safe(item.Command), safe(item.Reason), safe(item.Note)
 	if item.Path == "" {
 		w.bundle.add(item)
 		return

@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -30,8 +32,8 @@ type Question struct {
 	// Pods are the probes to ask, by node: env.Pods, env.HostPods, or pods of
 	// the check's own.
 	Pods map[string]probe.Pod
-	// Jobs are those for one pod, with IDs unique among them; a pod without
-	// jobs is left alone.
+	// Jobs are those for one pod, with IDs unique among them. Where there are
+	// none, nothing is known of the node.
 	Jobs func(from probe.Pod) []job.Job
 	// Judge says what the answers of one pod mean: nil, or an outcome. It is
 	// called for one pod at a time, in the order of the nodes.
@@ -39,8 +41,8 @@ type Question struct {
 }
 
 // Ask puts q to the probe of each node of env.Nodes, all nodes in parallel, and
-// joins what Judge makes of the answers. A node without a probe, and one whose
-// probe could not be asked, is inconclusive.
+// joins what Judge makes of the answers. A node without a probe or without jobs,
+// and one whose probe could not be asked, is inconclusive.
 func Ask(ctx context.Context, env *check.Env, q Question) error {
 	nodes, outcome := Able(env)
 	results := make([]Answers, len(nodes))
@@ -55,6 +57,7 @@ func Ask(ctx context.Context, env *check.Env, q Question) error {
 		}
 		jobs := q.Jobs(pod)
 		if len(jobs) == 0 {
+			errs[i] = &check.Inconclusive{Node: node.Name, Why: "there is nothing its probe could be asked"}
 			continue
 		}
 		group.Go(func() error {
@@ -114,4 +117,22 @@ func Says(r job.Result) string {
 		return r.Error
 	}
 	return fmt.Sprintf("%s (%s)", r.Error, r.Message)
+}
+
+// SameFamily tells whether the pod has an address of the family of ip.
+func SameFamily(pod probe.Pod, ip string) bool {
+	addr, err := netip.ParseAddr(ip)
+	return err == nil && slices.ContainsFunc(pod.IPs, func(own string) bool {
+		a, err := netip.ParseAddr(own)
+		return err == nil && a.Is4() == addr.Is4()
+	})
+}
+
+// Names are the names of the nodes.
+func Names(nodes []cluster.Node) []string {
+	names := make([]string, len(nodes))
+	for i, n := range nodes {
+		names[i] = n.Name
+	}
+	return names
 }

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"fmt"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -29,8 +30,8 @@ func bundles(round *session.Round, dir string) ([]Bundle, error) {
 		bundle := Bundle{Check: b.Check, Dir: filepath.ToSlash(rel), Manifest: b.Manifest, Findings: b.Diagnosis.Findings}
 		if u := b.Diagnosis.Unknown; u != nil {
 			bundle.CollectNext = u.CollectNext
-			for _, code := range u.RuledOut {
-				bundle.RuledOut = append(bundle.RuledOut, string(code))
+			for _, o := range u.RuledOut {
+				bundle.RuledOut = append(bundle.RuledOut, fmt.Sprintf("%s: %s", o.Code, o.Why))
 			}
 		}
 		list = append(list, bundle)

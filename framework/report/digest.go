@@ -34,6 +34,9 @@ func open(run Run) []line {
 				continue
 			}
 			l := line{Outcome: outcome, Checks: []string{res.ID}, Nodes: where(res), Reason: res.Reason, Advisory: !run.counts(res)}
+			if len(l.Nodes) > 0 {
+				l.Reason = strings.TrimPrefix(l.Reason, l.Nodes[0]+": ")
+			}
 			if res.BlockedBy == "" && outcome != Skipped {
 				lines = append(lines, l)
 				continue
@@ -101,8 +104,13 @@ func (l line) named() string {
 	return s
 }
 
-// on is where, in a few words.
-func (l line) on() string { return some(l.Nodes, 3) }
+// on is where, in a few words; what blocks says so itself.
+func (l line) on() string {
+	if strings.HasPrefix(l.Reason, "blocked by ") {
+		return ""
+	}
+	return some(l.Nodes, 3)
+}
 
 // short cuts s to n characters.
 func short(s string, n int) string {

@@ -97,6 +97,9 @@ func (e *Exam) Run(t *testing.T) {
 }
 
 func (e *Exam) open(ctx context.Context) error {
+	if err := e.options.Settle(flag.CommandLine); err != nil {
+		return err
+	}
 	provider := cluster.Kind(cluster.KindOptions{
 		Topology: "default", NodeImage: *e.nodeImage, Kubernetes: *e.kubernetes, Timeouts: e.options.Timeouts, Log: e.log,
 	})

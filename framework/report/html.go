@@ -5,6 +5,7 @@ package report
 import (
 	"bytes"
 	_ "embed"
+	"fmt"
 	"html/template"
 	"net/url"
 	"path"
@@ -29,7 +30,10 @@ var layout = template.Must(template.New("report").Funcs(template.FuncMap{
 	"amount":   amount,
 	"sureness": sureness,
 	"percent":  func(confidence float64) int { return int(100*confidence + 0.5) },
-	"join":     func(list []string) string { return strings.Join(list, ", ") },
+	"join":     func(list []string) string { return some(list, mostNames) },
+	"first":    func(list []string) []string { return list[:min(len(list), mostNames)] },
+	"more":     func(list []string) int { return max(0, len(list)-mostNames) },
+	"cut":      cut,
 	"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"href":     href,
 	"words":    words,
@@ -38,9 +42,12 @@ var layout = template.Must(template.New("report").Funcs(template.FuncMap{
 // What a browser and a reader can take. Everything left out is in report.json
 // and in the bundles, and the page says so.
 const (
-	mostFailures = 40   // of one check
-	mostItems    = 150  // of one bundle
-	mostOnPage   = 1200 // items of all bundles
+	mostFailures    = 40   // of one check
+	mostFailuresAll = 400  // of all checks
+	mostItems       = 150  // of one bundle
+	mostItemsAll    = 1000 // of all bundles
+	mostNames       = 12   // nodes or checks in one list
+	longestText     = 1500 // characters of something observed or quoted
 )
 
 // view is what the page shows, ready for the template.
@@ -156,21 +163,22 @@ func anchorRune(r rune) rune {
 // failures are the failed checks, those that count first.
 func failures(run Run, causes []cause) []failure {
 	var list []failure
-	items := mostOnPage
+	items, rows := mostItemsAll, mostFailuresAll
 	for _, counts := range []bool{true, false} {
 		for _, res := range run.all() {
 			if res.Outcome != check.Failed || run.counts(res) != counts {
 				continue
 			}
 			f := failure{Result: res, Advisory: !counts, Nodes: where(res), Bundle: run.bundle(res.ID)}
-			f.Shown = res.Failures[:min(len(res.Failures), mostFailures)]
+			f.Shown = res.Failures[:min(len(res.Failures), mostFailures, rows)]
 			f.Hidden = len(res.Failures) - len(f.Shown)
+			rows -= len(f.Shown)
 			for _, c := range causes {
 				if slices.Contains(c.Checks, res.ID) {
 					f.Causes = append(f.Causes, c)
 				}
 			}
-			f.sortItems(min(items, mostItems))
+			f.sortItems(max(0, min(items, mostItems)))
 			items -= len(f.Had) + len(f.Missing)
 			list = append(list, f)
 		}
@@ -196,6 +204,14 @@ func (f *failure) sortItems(n int) {
 		}
 		f.Left++
 	}
+}
+
+// cut shortens what is too long for the page, which then says so.
+func cut(s string) string {
+	if runes := []rune(s); len(runes) > longestText {
+		return fmt.Sprintf("%s ... (%d characters more)", string(runes[:longestText]), len(runes)-longestText)
+	}
+	return s
 }
 
 // href is a link to a file beside the page. The leading dot keeps a name with a

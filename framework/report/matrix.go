@@ -38,6 +38,12 @@ type tableCell struct {
 	Node string
 }
 
+// Said tells that no other part of the page has the reason, so that the cell
+// must not hide it in a tooltip.
+func (c tableCell) Said() bool {
+	return c.Why != "" && (c.Class == string(check.Passed) || c.Class == string(check.NotApplied))
+}
+
 // mostColumns is how many nodes have a column of their own. In a larger cluster
 // those with something to tell have one, and the rest share the last.
 const mostColumns = 6
@@ -132,8 +138,6 @@ func cellOf(n check.NodeResult) tableCell {
 		c.Class, c.Text, c.Why = "none", "–", "not in scope"
 	case n.Outcome == check.Unknown && n.BlockedBy != "":
 		c.Class, c.Text = "blocked", "blocked"
-	case n.Outcome == check.Unknown:
-		c.Text = "unknown"
 	case n.Outcome == check.NotApplied:
 		c.Text = "n/a"
 	}

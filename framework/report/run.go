@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/cniproof/cniproof/framework/check"
-	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/diagnosis"
 	"github.com/cniproof/cniproof/framework/evidence"
 )
@@ -97,6 +96,3 @@ type Node struct {
 	Runtime  string   `json:"runtime,omitempty"`
 	Kernel   string   `json:"kernel,omitempty"`
 }
-
-// Facts are what reports show of c.
-func Facts(c *cluster.Cluster) Cluster { panic("being written") }

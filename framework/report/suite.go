@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -78,6 +79,7 @@ func NewSuite(options *config.Options) *Suite {
 // the reports, and fails t when the verdict is not success.
 func (s *Suite) Run(t *testing.T) {
 	gomega.RegisterFailHandler(Fail)
+	s.problem = s.options.Settle(flag.CommandLine)
 	suite, reporter := GinkgoConfiguration()
 	if suite.DryRun {
 		RunSpecs(t, "cniproof", suite, reporter)
@@ -122,6 +124,9 @@ func (s *Suite) open(ctx context.Context) error {
 		return err
 	}
 	s.write() // a run that is killed from here on leaves valid files
+	if s.problem != nil {
+		return s.problem
+	}
 	if err = s.session.Open(ctx); err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ package report
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/cniproof/cniproof/framework/diagnosis"
 )
@@ -15,7 +14,7 @@ const (
 	mostLines    = 12
 	mostFindings = 3
 	mostQuotes   = 1
-	longestCell  = 110
+	longestCell  = 200
 )
 
 // Summary is what a terminal shows at the end of run.
@@ -31,11 +30,13 @@ func Summary(run Run) string {
 	lines := open(run)
 	if len(lines) > 0 {
 		b.WriteString("\n")
-		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		for _, l := range lines[:min(len(lines), mostLines)] {
-			fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", l.Outcome, l.named(), l.on(), short(l.Reason, longestCell))
+			fmt.Fprintf(&b, "  %-12s  %s", l.Outcome, l.named())
+			if on := l.on(); on != "" {
+				b.WriteString(" on " + on)
+			}
+			fmt.Fprintf(&b, "\n                %s\n", short(l.Reason, longestCell))
 		}
-		w.Flush()
 		if more := len(lines) - mostLines; more > 0 {
 			fmt.Fprintf(&b, "  and %d more\n", more)
 		}
@@ -52,7 +53,7 @@ func Summary(run Run) string {
 			fmt.Fprintf(&b, "     fix: %s\n", command)
 		}
 	}
-	return trimLines(b.String())
+	return b.String()
 }
 
 // markdown renders summary.md, for a job's summary page or a pull request.
@@ -81,17 +82,17 @@ func markdown(run Run) string {
 		fmt.Fprintf(&b, "\n%d. **%s**%s: %s (confidence %.2f)\n", i+1, f.Code, cell(onNodes(f)), cell(f.Title), f.Confidence)
 		for _, q := range f.Evidence[:min(len(f.Evidence), mostQuotes)] {
 			fmt.Fprintf(&b, "   `%s:%d`\n", q.File, q.Line)
-			b.WriteString(block(short(q.Text, 2*longestCell), "text"))
+			b.WriteString(fenced(short(q.Text, 2*longestCell), "text", "   "))
 		}
 		if len(f.Fix) > 0 {
-			b.WriteString(block(strings.Join(f.Fix, "\n"), "sh"))
+			b.WriteString(fenced(strings.Join(f.Fix, "\n"), "sh", "   "))
 		}
 	}
 	if len(v.Findings) == 0 && len(run.Bundles) > 0 {
 		b.WriteString("\nThe evidence does not decide on a cause; it is attached to report.html.\n")
 	}
 	if run.Rerun != "" {
-		fmt.Fprintf(&b, "\nRun it again:\n%s", block(run.Rerun, "sh"))
+		fmt.Fprintf(&b, "\nRun it again:\n\n%s", fenced(run.Rerun, "sh", ""))
 	}
 	return b.String()
 }
@@ -126,14 +127,15 @@ func onNodes(f diagnosis.Finding) string {
 	return " on " + some(f.Nodes, 3)
 }
 
-// block is a fenced block in a list item, with a fence longer than any in text.
-func block(text, language string) string {
+// fenced is a code block, each line behind indent, with a fence that text does
+// not contain.
+func fenced(text, language, indent string) string {
 	fence := "```"
 	for strings.Contains(text, fence) {
 		fence += "`"
 	}
-	indented := strings.ReplaceAll(text, "\n", "\n   ")
-	return fmt.Sprintf("   %s%s\n   %s\n   %s\n", fence, language, indented, fence)
+	lines := append(append([]string{fence + language}, strings.Split(text, "\n")...), fence)
+	return indent + strings.Join(lines, "\n"+indent) + "\n"
 }
 
 // cell keeps text from being taken for markup: in a table a bar ends a cell,
@@ -142,12 +144,4 @@ func cell(s string) string {
 	return strings.NewReplacer(
 		"\n", " ", "|", `\|`, "<", "&lt;", ">", "&gt;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`,
 	).Replace(s)
-}
-
-func trimLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
-	}
-	return strings.Join(lines, "\n")
 }

@@ -145,6 +145,11 @@ func (b *Batch) update(pod string, change func(*State)) {
 		change(s)
 	}
 	b.mu.Unlock()
+	b.wake()
+}
+
+// wake has Await look again.
+func (b *Batch) wake() {
 	select {
 	case b.changed <- struct{}{}:
 	default:

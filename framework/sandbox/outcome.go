@@ -32,18 +32,18 @@ func Started(s State) error {
 	return s.failure("a pod sandbox", "none "+s.After()+", and no event says why")
 }
 
-// Ended is the outcome of a pod that was to be deleted: nil when it is gone.
+// Ended is the outcome of a pod that was to be deleted: nil when it is gone, a
+// failure when the kubelet says that it cannot take its sandbox down.
 func Ended(s State) error {
 	if Gone(s) {
 		return nil
 	}
-	observed := "it is still there and no event says why"
 	for _, t := range s.Troubles {
 		if t.Reason == failedKill {
-			observed = t.String()
+			return s.failure("the deleted pod to be removed", t.String())
 		}
 	}
-	return s.failure("the deleted pod to be removed", observed)
+	return &check.Inconclusive{Node: s.Node, Why: fmt.Sprintf("pod %s was deleted, is still there and no event says why", s.Ref())}
 }
 
 // Ref is namespace/name.

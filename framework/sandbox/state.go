@@ -8,6 +8,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/cniproof/cniproof/framework/config"
 )
 
 // State is what is known of one pod.
@@ -31,6 +33,8 @@ type State struct {
 	// Seen is when this copy was taken.
 	Seen time.Time
 
+	// troubled is when the first complaint arrived.
+	troubled time.Time
 	// late tells that a time is not when it happened, because a watch had a gap
 	// just before.
 	late bool
@@ -71,13 +75,16 @@ func (s State) decided() bool {
 		return true
 	}
 	t, ok := s.Trouble()
-	return ok && (t.Kind == Scheduling || t.Kind == Image || t.Kind == Volume || t.Count >= decisive)
+	if !ok || t.Kind == Scheduling || t.Kind == Image || t.Kind == Volume {
+		return ok
+	}
+	// An agent that is just restarting fails the first tries; the kubelet goes
+	// on trying, every second or every ten.
+	return t.Count > 1 && s.Seen.Sub(s.troubled) >= settle
 }
 
-// decisive is how often a sandbox must fail for that to be the answer. Once is
-// not enough: an agent that is just restarting fails the first try, and the
-// kubelet tries again within seconds.
-const decisive = 2
+// settle is how long sandboxes must have failed for that to be the answer.
+var settle = config.DefaultTimeouts().SandboxSettle
 
 // Trouble is what keeps the pod now, the latest complaint with the count of all
 // of its kind; false when there is none. What it has got over is no trouble.
@@ -126,7 +133,10 @@ func (s *State) take(pod *corev1.Pod, now, broken time.Time) {
 }
 
 // complain takes in a trouble; the same event seen again replaces itself.
-func (s *State) complain(t Trouble) {
+func (s *State) complain(t Trouble, now time.Time) {
+	if s.troubled.IsZero() {
+		s.troubled = now
+	}
 	s.Troubles = append(slices.DeleteFunc(s.Troubles, func(known Trouble) bool { return known.event == t.event }), t)
 }
 

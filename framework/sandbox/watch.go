@@ -132,5 +132,7 @@ func (b *Batch) takeEvent(object any, gone bool) {
 	if !ok {
 		return
 	}
-	b.update(event.InvolvedObject.Name, func(s *State) { s.complain(trouble) })
+	b.update(event.InvolvedObject.Name, func(s *State) { s.complain(trouble, time.Now()) })
+	// By then it may be the answer, whether or not another event comes.
+	time.AfterFunc(settle, b.wake)
 }

@@ -7,10 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/cluster"
@@ -97,11 +100,23 @@ func (s *Session) env(ctx context.Context, _ check.Check) (check.Env, error) {
 	}, nil
 }
 
+// egressTargets are those the user named, else the HTTP port of the outside, in
+// each family that pods have.
 func (s *Session) egressTargets() []string {
 	if len(s.Options.EgressTargets) > 0 || s.Cluster.Outside == nil {
 		return s.Options.EgressTargets
 	}
-	return s.Cluster.Outside.Targets()
+	var targets []string
+	for _, addr := range s.Cluster.Outside.Addrs {
+		family := corev1.IPv4Protocol
+		if addr.Is6() {
+			family = corev1.IPv6Protocol
+		}
+		if slices.Contains(s.Cluster.Families, family) {
+			targets = append(targets, net.JoinHostPort(addr.String(), "80"))
+		}
+	}
+	return targets
 }
 
 // investigate gathers evidence at the moment of failure, before cleanups, and

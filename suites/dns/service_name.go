@@ -7,9 +7,9 @@ package dns
 import (
 	"context"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/fixtures/workloads"
@@ -26,9 +26,9 @@ import (
 //
 // Servers that do not answer, names that do not exist and servers that fail are
 // different faults and told apart. What could fool it: a cache on the node
-// answers in the stead of the cluster's DNS; and queries that a replica on a cut
-// off node swallowed say nothing about the node that asked, so where one of
-// them runs on a node that failed a prerequisite, lost queries are inconclusive.
+// answers in the stead of the cluster's DNS; and queries that a replica on a
+// cut-off node swallowed say nothing about the node that asked, so where one
+// runs on a node that failed a prerequisite, lost queries are inconclusive.
 var _ = check.Register(check.Check{
 	ID:       "dns.service-name",
 	Title:    "a pod resolves a Service by its short name over UDP and TCP, from every node",
@@ -39,82 +39,39 @@ var _ = check.Register(check.Check{
 		if err != nil {
 			return &check.Inconclusive{Why: "the probes' Service could not be read", Err: err}
 		}
-		jobs := lookups(service.Addrs)
-		var failed bool
-		asked := fleet.Ask(ctx, env, fleet.Question{
+		replicas := replicasOf(ctx, env)
+		asked := lookups(workloads.AppPod, service.Addrs)
+		return fleet.Ask(ctx, env, fleet.Question{
 			Pods: env.Pods,
-			Jobs: func(probe.Pod) []job.Job { return jobs },
+			Jobs: func(probe.Pod) []job.Job { return asked },
 			Judge: func(from probe.Pod, answers fleet.Answers) error {
-				if problem := misresolved(jobs, answers, service.Addrs); problem != "" {
-					failed = true
-					return &check.Failure{
-						Node: from.Node, Pods: []string{from.Namespace + "/" + from.Name},
-						Wanted: fmt.Sprintf("%s to resolve to %v", workloads.AppPod, service.Addrs), Observed: problem,
-					}
+				faults := misresolved(asked, answers, service.Addrs)
+				switch {
+				case len(faults) == 0:
+					latency(env, from, asked, answers)
+					return nil
+				case onlyLost(faults) && replicas.cutOff != "":
+					return &check.Inconclusive{Node: from.Node, Why: strings.Join(words(faults), "; ") + "; " + replicas.cutOff}
 				}
-				for _, j := range jobs {
-					env.Record(check.Measurement{Name: "DNS lookup over " + j.Network, Node: from.Node, Value: float64(answers[j.ID].Took[0].Microseconds()) / 1000, Unit: "ms"})
+				return &check.Failure{
+					Node: from.Node, Pods: []string{from.Namespace + "/" + from.Name},
+					Wanted:   fmt.Sprintf("%s to resolve to %v", workloads.AppPod, service.Addrs),
+					Observed: strings.Join(words(faults), "; ") + replicas.note,
 				}
-				return nil
 			},
 		})
-		if !failed {
-			return asked
-		}
-		return explained(ctx, env, asked)
 	},
 })
 
-// atOnce is how many lookups of each kind a pod makes: with two replicas of
-// which one is dead, one of 64 pods would not notice.
-const atOnce = 6
-
-// lookups are the jobs for one pod: of each type of address the Service has,
-// over each network.
-func lookups(addrs []netip.Addr) []job.Job {
-	var jobs []job.Job
-	for _, addr := range addrs {
-		kind := "A"
-		if addr.Is6() {
-			kind = "AAAA"
-		}
-		for _, network := range []string{"udp", "tcp"} {
-			for i := range atOnce {
-				jobs = append(jobs, job.Job{
-					ID: fmt.Sprintf("%s over %s #%d", kind, network, i), Kind: job.DNS, Name: workloads.AppPod,
-					Type: kind, Network: network, Search: []string{job.ResolvConf},
-				})
-			}
-		}
-	}
-	return jobs
-}
-
-// misresolved is what is wrong with the answers, empty when nothing is: each
-// fault once, with how many lookups had it.
-func misresolved(jobs []job.Job, answers fleet.Answers, addrs []netip.Addr) string {
-	counts := map[string]int{}
-	var order []string
-	note := func(problem string) {
-		if counts[problem]++; counts[problem] == 1 {
-			order = append(order, problem)
-		}
-	}
-	total := map[string]int{}
+// latency records the median of the lookups over each network.
+func latency(env *check.Env, from probe.Pod, jobs []job.Job, answers fleet.Answers) {
+	took := map[string][]time.Duration{}
 	for _, j := range jobs {
-		what := j.Type + " over " + j.Network
-		total[what]++
-		switch r := answers[j.ID]; {
-		case !r.OK:
-			note(what + ": " + r.Error)
-		case !slices.ContainsFunc(addrs, func(a netip.Addr) bool { return slices.ContainsFunc(r.Answers, func(s string) bool { return strings.HasSuffix(s, " "+a.String()) }) }):
-			note(fmt.Sprintf("%s: %s answered %s", what, r.Server, strings.Join(r.Answers, ", ")))
-		}
+		took[j.Network] = append(took[j.Network], answers[j.ID].Took...)
 	}
-	var problems []string
-	for _, problem := range order {
-		what, _, _ := strings.Cut(problem, ":")
-		problems = append(problems, fmt.Sprintf("%s (%d of %d)", problem, counts[problem], total[what]))
+	for network, times := range took {
+		slices.Sort(times)
+		median := times[len(times)/2]
+		env.Record(check.Measurement{Name: "DNS lookup over " + network, Node: from.Node, Value: float64(median.Microseconds()) / 1000, Unit: "ms"})
 	}
-	return strings.Join(problems, "; ")
 }

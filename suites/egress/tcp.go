@@ -6,6 +6,7 @@ package egress
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -33,26 +34,24 @@ var _ = check.Register(check.Check{
 		if len(env.EgressTargets) == 0 {
 			return &check.NotApplicable{Lacks: "a target outside the cluster; name one with -egress-target host:port"}
 		}
+		fits := func(p probe.Pod) bool { return len(connects(p, env.EgressTargets)) > 0 }
+		if pods := slices.Collect(maps.Values(env.Pods)); len(pods) > 0 && !slices.ContainsFunc(pods, fits) {
+			return &check.NotApplicable{Lacks: "a target of an address family that pods have, among " + strings.Join(env.EgressTargets, ", ")}
+		}
 		return fleet.Ask(ctx, env, fleet.Question{
 			Pods: env.Pods,
-			Jobs: func(probe.Pod) []job.Job {
-				var jobs []job.Job
-				for _, target := range env.EgressTargets {
-					jobs = append(jobs, job.Job{ID: target, Kind: job.Connect, Address: target})
-				}
-				return jobs
-			},
+			Jobs: func(from probe.Pod) []job.Job { return connects(from, env.EgressTargets) },
 			Judge: func(from probe.Pod, answers fleet.Answers) error {
 				var wrong []string
-				for _, target := range env.EgressTargets {
-					r := answers[target]
+				for _, j := range connects(from, env.EgressTargets) {
+					r := answers[j.ID]
 					switch {
 					case r.OK && len(r.Took) > 0:
-						env.Record(check.Measurement{Name: "TCP connect to " + target, Node: from.Node, Value: float64(r.Took[0].Microseconds()) / 1000, Unit: "ms"})
-					case unresolved(target, r):
-						return &check.Inconclusive{Node: from.Node, Why: target + " was not tried, its name did not resolve: " + fleet.Says(r)}
-					default:
-						wrong = append(wrong, target+": "+fleet.Says(r))
+						env.Record(check.Measurement{Name: "TCP connect to " + j.Address, Node: from.Node, Value: float64(r.Took[0].Microseconds()) / 1000, Unit: "ms"})
+					case unresolved(j.Address, r):
+						return &check.Inconclusive{Node: from.Node, Why: j.Address + " was not tried, its name did not resolve: " + fleet.Says(r)}
+					case !r.OK:
+						wrong = append(wrong, j.Address+": "+fleet.Says(r))
 					}
 				}
 				if len(wrong) == 0 {
@@ -66,6 +65,19 @@ var _ = check.Register(check.Check{
 		})
 	},
 })
+
+// connects are the jobs for the targets, but for addresses of a family that the
+// pod has none of.
+func connects(from probe.Pod, targets []string) []job.Job {
+	var jobs []job.Job
+	for _, target := range targets {
+		if addr, err := netip.ParseAddrPort(target); err == nil && !fleet.SameFamily(from, addr.Addr().String()) {
+			continue
+		}
+		jobs = append(jobs, job.Job{ID: target, Kind: job.Connect, Address: target})
+	}
+	return jobs
+}
 
 // unresolved tells that the connection failed before there was an address.
 func unresolved(target string, r job.Result) bool {

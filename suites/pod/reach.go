@@ -7,7 +7,6 @@ package pod
 import (
 	"fmt"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 
@@ -26,7 +25,7 @@ func reach(from, to probe.Pod) []job.Job {
 	}
 	var jobs []job.Job
 	for _, ip := range to.IPs {
-		if !hasFamily(from, ip) {
+		if !fleet.SameFamily(from, ip) {
 			continue
 		}
 		for _, kind := range []string{job.TCP, job.UDP} {
@@ -82,16 +81,4 @@ func latencies(env *check.Env, from, to probe.Pod, answers fleet.Answers) {
 			env.Record(check.Measurement{Name: "TCP echo", Node: from.Node, Peer: to.Node, Value: float64(r.Took[0].Microseconds()) / 1000, Unit: "ms"})
 		}
 	}
-}
-
-// hasFamily tells whether the pod has an address of the family of ip.
-func hasFamily(p probe.Pod, ip string) bool {
-	for _, own := range p.IPs {
-		a, errA := netip.ParseAddr(own)
-		b, errB := netip.ParseAddr(ip)
-		if errA == nil && errB == nil && a.Is4() == b.Is4() {
-			return true
-		}
-	}
-	return false
 }

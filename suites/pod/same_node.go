@@ -29,9 +29,7 @@ var _ = check.Register(check.Check{
 		if err != nil {
 			return &check.Inconclusive{Why: "the pods to be created could not be followed", Err: err}
 		}
-		for _, n := range nodes {
-			batch.Create(ctx, n.Name)
-		}
+		batch.Create(ctx, fleet.Names(nodes)...)
 		neighbours := map[string]probe.Pod{}
 		var errs []error
 		for _, s := range batch.Await(ctx, sandbox.Serving) {

@@ -30,19 +30,15 @@ type books struct {
 // by them.
 func openBooks(ctx context.Context, env *check.Env, pods []sandbox.State) books {
 	b := books{held: map[string]ipam.Leases{}}
-	nodes := map[string]bool{}
 	for _, s := range pods {
-		nodes[s.Node] = true
+		b.held[s.Node] = ipam.Leases{}
 	}
-	leases, err := ipam.Read(ctx, env.Cluster, slices.Sorted(maps.Keys(nodes))...)
-	b.err = err
+	var leases map[string]ipam.Leases
+	leases, b.err = ipam.Read(ctx, env.Cluster, slices.Sorted(maps.Keys(b.held))...)
 	for _, s := range pods {
 		on, ok := leases[s.Node]
 		if !ok {
 			continue
-		}
-		if b.held[s.Node] == nil {
-			b.held[s.Node] = ipam.Leases{}
 		}
 		for _, ip := range s.Pod.Status.PodIPs {
 			addr, _ := netip.ParseAddr(ip.IP)
@@ -64,11 +60,13 @@ func (b books) kept(ctx context.Context, env *check.Env) error {
 		return nil
 	}
 	leases, err := ipam.Read(ctx, env.Cluster, slices.Sorted(maps.Keys(b.held))...)
+	err = errors.Join(b.err, err)
 	var errs []error
-	if err := errors.Join(b.err, err); err != nil {
-		errs = append(errs, &check.Inconclusive{Why: "the address management could not be read", Err: err})
-	}
 	for node, held := range b.held {
+		if leases[node] == nil {
+			errs = append(errs, &check.Inconclusive{Node: node, Why: "the address management could not be read", Err: err})
+			continue
+		}
 		var leaked []string
 		for addr, holder := range held {
 			if now, ok := leases[node][addr]; ok && now == holder {
@@ -121,12 +119,4 @@ func on(env *check.Env, pods []sandbox.State) *check.Env {
 		return !slices.ContainsFunc(pods, func(s sandbox.State) bool { return s.Node == n.Name })
 	})
 	return &narrowed
-}
-
-func names(nodes []cluster.Node) []string {
-	var list []string
-	for _, n := range nodes {
-		list = append(list, n.Name)
-	}
-	return list
 }

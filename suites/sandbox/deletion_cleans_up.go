@@ -43,7 +43,7 @@ var _ = check.Register(check.Check{
 		if err != nil {
 			return &check.Inconclusive{Why: "the pods to be created could not be followed", Err: err}
 		}
-		batch.Create(ctx, names(linux)...)
+		batch.Create(ctx, fleet.Names(linux)...)
 		pods, missing := serving(batch.Await(ctx, sandbox.Serving))
 		links := map[string]string{}
 		looked := fleet.Ask(ctx, on(env, pods), fleet.Question{

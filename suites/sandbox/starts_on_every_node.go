@@ -31,14 +31,15 @@ import (
 // late; one that does not report it, where the pod's address or container is
 // the sign, which comes later still, and the measurement's name says so.
 //
-// A wait ends early when the kubelet reported twice that the sandbox failed;
-// one failure alone may be an agent that is just restarting. Images, volumes
-// and the scheduler make it inconclusive: they are not the network.
+// A wait ends early when the kubelet has reported for a while that the sandbox
+// fails: its own tries are the convergence, one failure alone may be an agent
+// that is just restarting. Images, volumes and the scheduler make it
+// inconclusive: they are not the network.
 var _ = check.Register(check.Check{
 	ID:       "sandbox.starts-on-every-node",
 	Title:    "a pod gets its sandbox on every node",
 	Level:    check.Required,
-	Converge: config.DefaultTimeouts().SandboxSettle,
+	Converge: config.DefaultTimeouts().Attempt,
 	Run: func(ctx context.Context, env *check.Env) error {
 		linux, unable := fleet.Able(env)
 		ready, err := readiness(ctx, env)

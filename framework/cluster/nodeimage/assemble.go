@@ -75,7 +75,7 @@ func (b *builder) loadBase(ctx context.Context, a assembly, tag name.Tag) error 
 		return err
 	}
 	var layers []v1.Layer
-	for _, path := range []string{a.parts.root, layerPath} {
+	for _, path := range []string{a.parts.nodeRoot, layerPath} {
 		layer, err := newPlainLayer(path)
 		if err != nil {
 			return err

@@ -49,7 +49,8 @@ func newBuilder(ctx context.Context, log io.Writer) (*builder, error) {
 // plan is all that goes into one node image; its image is named by the key of it.
 type plan struct {
 	image      Image
-	debian     debian
+	nodeRoot   debian
+	proxyRoot  debian
 	kubernetes pinned
 	components []pinned // the others, the quick ones first: what is wrong shows early
 }
@@ -65,13 +66,16 @@ func (b *builder) plan(wanted string) (plan, error) {
 		return plan{}, err
 	}
 	var p plan
-	if p.debian, err = b.sources.debian(); err != nil {
+	if p.nodeRoot, err = b.sources.nodeRoot(); err != nil {
+		return plan{}, err
+	}
+	if p.proxyRoot, err = b.sources.proxyRoot(); err != nil {
 		return plan{}, err
 	}
 	if p.kubernetes, err = b.sources.pin(kubernetes(chosen)); err != nil {
 		return plan{}, err
 	}
-	keys := []string{recipe, b.sources.kind, p.debian.key, p.kubernetes.key}
+	keys := []string{recipe, importScript, b.sources.kind, p.nodeRoot.key, p.proxyRoot.key, p.kubernetes.key}
 	for _, c := range []component{pause, referencePlugins, flannelPlugin, etcd, crictl, containerd, flannel, coredns} {
 		pinned, err := b.sources.pin(c)
 		if err != nil {
@@ -80,13 +84,11 @@ func (b *builder) plan(wanted string) (plan, error) {
 		p.components = append(p.components, pinned)
 		keys = append(keys, pinned.key)
 	}
-	for _, folder := range []string{"files", "proxy"} {
-		content, err := dirhash.HashDir(filepath.Join(b.sources.components, folder), "", dirhash.Hash1)
-		if err != nil {
-			return plan{}, fmt.Errorf("hash the files of the node image: %w", err)
-		}
-		keys = append(keys, content)
+	files, err := dirhash.HashDir(b.sources.ownFiles(), "", dirhash.Hash1)
+	if err != nil {
+		return plan{}, fmt.Errorf("hash the files of the node image: %w", err)
 	}
+	keys = append(keys, files)
 	p.image = Image{
 		Ref:        repository + ":" + p.kubernetes.version + "-" + keyOf(keys...),
 		Source:     SourceBuilt,
@@ -98,7 +100,8 @@ func (b *builder) plan(wanted string) (plan, error) {
 
 // parts are what an image is put together from.
 type parts struct {
-	root            string            // tar file of the Debian root file system
+	nodeRoot        string            // tar file
+	proxyRoot       string            // tar file
 	iptablesWrapper string            // file
 	dir             map[string]string // directory of a component's programs
 	version         map[string]string // version of a component
@@ -147,7 +150,10 @@ func (b *builder) parts(ctx context.Context, p plan) (parts, error) {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		built.root, err = b.debianRoot(ctx, p.debian)
+		if built.proxyRoot, err = b.debianRoot(ctx, p.proxyRoot); err != nil {
+			return err
+		}
+		built.nodeRoot, err = b.debianRoot(ctx, p.nodeRoot)
 		return err
 	})
 	group.Go(func() (err error) {
@@ -197,7 +203,7 @@ func nodeFiles(built parts, s sources) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	own, err := tree(filepath.Join(s.components, "files"), "", kindMode)
+	own, err := tree(s.ownFiles(), "", kindMode)
 	if err != nil {
 		return nil, err
 	}

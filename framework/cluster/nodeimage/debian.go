@@ -26,33 +26,61 @@ const (
 	defaultMirror  = "http://deb.debian.org/debian"
 )
 
-// rootTar is the file of the artifact that debianRoot makes.
+// rootTar is the file of the artifacts that debianRoot makes.
 const rootTar = "root.tar"
 
-// debian is the root file system of the nodes as it is pinned now.
+// debian is a root file system of Debian packages as it is pinned now.
 type debian struct {
-	dir    string // kind-configs/node-image/debian
-	mirror string
-	key    string
+	name    string   // of its folder, which lists the packages
+	options []string // of mmdebstrap
+	dir     string
+	mirror  string
+	key     string
 }
 
-func (s sources) debian() (debian, error) {
+// nodeRoot is the nodes': what kind's Dockerfile installs, and what it then does.
+func (s sources) nodeRoot() (debian, error) {
+	return s.pinDebian("debian",
+		"--variant=minbase",
+		// With /usr merged from the start, the package that merges it is not
+		// installed, nor the whole of Perl with it.
+		"--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
+		"--include=usr-is-merged",
+		"--dpkgopt=path-exclude=/usr/share/man/*",
+		"--dpkgopt=path-exclude=/usr/share/locale/*",
+		"--dpkgopt=path-exclude=/usr/share/doc/*",
+		"--dpkgopt=path-include=/usr/share/doc/*/copyright")
+}
+
+// proxyRoot is that of the images of kube-proxy and flannel. Every node unpacks it,
+// so it is a few programs with their libraries, and no system.
+func (s sources) proxyRoot() (debian, error) {
+	return s.pinDebian("proxy",
+		"--variant=extract",
+		"--setup-hook=/usr/share/mmdebstrap/hooks/merged-usr/setup00.sh",
+		"--dpkgopt=path-exclude=/usr/share/*",
+		"--dpkgopt=path-include=/usr/share/doc/*/copyright",
+		"--dpkgopt=path-exclude=/usr/lib/*/gconv/*")
+}
+
+func (s sources) pinDebian(name string, options ...string) (debian, error) {
 	d := debian{
-		dir:    filepath.Join(s.components, "debian"),
-		mirror: cmp.Or(strings.TrimSuffix(os.Getenv(mirrorVariable), "/"), defaultMirror),
+		name:    name,
+		options: options,
+		dir:     filepath.Join(s.components, name),
+		mirror:  cmp.Or(strings.TrimSuffix(os.Getenv(mirrorVariable), "/"), defaultMirror),
 	}
 	content, err := dirhash.HashDir(d.dir, "", dirhash.Hash1)
 	if err != nil {
 		return d, fmt.Errorf("hash the list of Debian packages: %w", err)
 	}
-	d.key = keyOf(recipe, debianRelease, content)
+	d.key = keyOf(append([]string{recipe, debianRelease, content}, options...)...)
 	return d, nil
 }
 
-// debianRoot returns a tar file with Debian's packages and what kind's Dockerfile
-// does to them.
+// debianRoot returns the root file system as a tar file.
 func (b *builder) debianRoot(ctx context.Context, d debian) (string, error) {
-	dir, err := b.store.artifact("debian", d.key, func(dir string) error {
+	dir, err := b.store.artifact("root-"+d.name, d.key, func(dir string) error {
 		if err := b.need(ctx, tool{program: "mmdebstrap", packages: []string{"mmdebstrap", "debian-archive-keyring"}}); err != nil {
 			return err
 		}
@@ -60,31 +88,24 @@ func (b *builder) debianRoot(ctx context.Context, d debian) (string, error) {
 		if err != nil {
 			return fmt.Errorf("read the list of Debian packages: %w", err)
 		}
-		return b.progress.step(ctx, "installing Debian "+debianRelease+" from "+d.mirror, func(ctx context.Context) error {
+		what := fmt.Sprintf("installing Debian %s for root file system %s from %s", debianRelease, d.name, d.mirror)
+		return b.progress.step(ctx, what, func(ctx context.Context) error {
 			_, err := command{argv: d.command(parsePackages(string(list)), filepath.Join(dir, rootTar))}.run(ctx)
 			return err
 		})
 	})
 	if err != nil {
-		return "", fmt.Errorf("build the Debian root file system: %w", err)
+		return "", fmt.Errorf("build the root file system %s: %w", d.name, err)
 	}
 	return filepath.Join(dir, rootTar), nil
 }
 
 func (d debian) command(packages []string, path string) []string {
-	argv := []string{
-		"mmdebstrap", "--variant=minbase", "--quiet",
-		// With /usr merged from the start, the package that merges it is not
-		// installed, nor the whole of Perl with it.
-		"--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
-		"--include=usr-is-merged," + strings.Join(packages, ","),
-		"--dpkgopt=path-exclude=/usr/share/man/*",
-		"--dpkgopt=path-exclude=/usr/share/locale/*",
-		"--dpkgopt=path-exclude=/usr/share/doc/*",
-		"--dpkgopt=path-include=/usr/share/doc/*/copyright",
-		"--customize-hook=" + filepath.Join(d.dir, "customize"),
-		debianRelease, path,
+	argv := append([]string{"mmdebstrap", "--quiet", "--include=" + strings.Join(packages, ",")}, d.options...)
+	if hook := filepath.Join(d.dir, "customize"); isFile(hook) {
+		argv = append(argv, "--customize-hook="+hook)
 	}
+	argv = append(argv, debianRelease, path)
 	for _, suite := range []struct{ archive, name string }{
 		{d.mirror, debianRelease},
 		{d.mirror, debianRelease + "-updates"},
@@ -93,6 +114,11 @@ func (d debian) command(packages []string, path string) []string {
 		argv = append(argv, fmt.Sprintf("deb %s %s main", suite.archive, suite.name))
 	}
 	return argv
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }
 
 // parsePackages reads names separated by white space; # starts a comment.

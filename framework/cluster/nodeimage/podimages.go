@@ -38,11 +38,11 @@ const flannelRepository = "ghcr.io/flannel-io/flannel"
 // references by their last path element; sandbox is the pause image that kind's
 // containerd is configured with.
 func podImages(built parts, refs map[string]string, sandbox string) ([]podImage, error) {
-	debian, err := packedLayer(built.root)
+	root, err := packedLayer(built.proxyRoot)
 	if err != nil {
 		return nil, err
 	}
-	root := []v1.Layer{debian}
+	proxy := []v1.Layer{root}
 	kube := func(program string) entry { return built.program("kubernetes", program, "usr/local/bin/"+program) }
 	images := []podImage{
 		{
@@ -61,12 +61,12 @@ func podImages(built parts, refs map[string]string, sandbox string) ([]podImage,
 			config: v1.Config{Entrypoint: []string{"/coredns"}, WorkingDir: "/"},
 		}, {
 			refs: []string{flannelRepository + ":" + built.version["flannel"]}, component: "flannel",
-			base:   root,
+			base:   proxy,
 			files:  append(iptablesFiles(built), built.program("flannel", "flannel", "opt/bin/flanneld")),
 			config: v1.Config{Entrypoint: []string{"/opt/bin/flanneld"}},
 		}, {
 			refs: []string{refs["kube-proxy"]}, component: "kubernetes",
-			base:  root,
+			base:  proxy,
 			files: append(iptablesFiles(built), kube("kube-proxy")),
 		},
 	}
@@ -86,7 +86,7 @@ func iptablesFiles(built parts) []entry {
 	files := []entry{{path: "usr/sbin/iptables-wrapper", mode: 0o755, file: built.iptablesWrapper}}
 	for _, family := range []string{"iptables", "ip6tables"} {
 		for _, command := range []string{family, family + "-save", family + "-restore"} {
-			files = append(files, entry{path: "etc/alternatives/" + command, link: "/usr/sbin/iptables-wrapper"})
+			files = append(files, entry{path: "usr/sbin/" + command, link: "iptables-wrapper"})
 		}
 	}
 	return files

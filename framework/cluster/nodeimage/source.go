@@ -56,6 +56,9 @@ func findSources(ctx context.Context) (sources, error) {
 	}, nil
 }
 
+// ownFiles are put into the nodes beside kind's.
+func (s sources) ownFiles() string { return filepath.Join(s.components, "files") }
+
 // module is what "go list -m -json" says of one.
 type module struct {
 	Path, Version, Dir string

@@ -11,17 +11,20 @@ import (
 // nearly every line and would make the scan pointless.
 const shortestAnchor = 3
 
-// anchors returns lower-case literals of which every match of re contains at
-// least one, or nil when the expression promises none long enough. They let a
-// scan of gigabytes try an expression only on lines where it can match.
-func anchors(re *syntax.Regexp) []string {
+// anchors returns what every match of re contains: for each group at least one
+// of its lower-case literals. Groups without a literal long enough are left
+// out. They let a scan of gigabytes try an expression only on lines where it
+// can match.
+func anchors(re *syntax.Regexp) [][]string {
 	switch re.Op {
 	case syntax.OpLiteral:
-		literal := strings.ToLower(string(re.Rune))
-		if len(literal) < shortestAnchor {
-			return nil
+		var all [][]string
+		for _, literal := range strings.FieldsFunc(strings.ToLower(string(re.Rune)), rewritten) {
+			if len(literal) >= shortestAnchor {
+				all = append(all, []string{literal})
+			}
 		}
-		return []string{literal}
+		return all
 	case syntax.OpCapture, syntax.OpPlus:
 		return anchors(re.Sub[0])
 	case syntax.OpRepeat:
@@ -29,25 +32,39 @@ func anchors(re *syntax.Regexp) []string {
 			return anchors(re.Sub[0])
 		}
 	case syntax.OpConcat:
-		var best []string
+		var all [][]string
 		for _, sub := range re.Sub {
-			if found := anchors(sub); shortest(found) > shortest(best) {
-				best = found
-			}
+			all = append(all, anchors(sub)...)
 		}
-		return best
+		return all
 	case syntax.OpAlternate:
-		var all []string
+		var either []string
 		for _, sub := range re.Sub {
-			found := anchors(sub)
+			found := rarest(anchors(sub))
 			if found == nil {
 				return nil
 			}
-			all = append(all, found...)
+			either = append(either, found...)
 		}
-		return all
+		return [][]string{either}
 	}
 	return nil
+}
+
+// rewritten are characters that a text may have in another form until it is
+// cleaned: the scan for anchors comes before.
+func rewritten(r rune) bool { return strings.ContainsRune("\"'\\&<>", r) }
+
+// rarest returns the group whose shortest literal is the longest, as a guess at
+// the one that fewest texts have.
+func rarest(groups [][]string) []string {
+	var best []string
+	for _, g := range groups {
+		if shortest(g) > shortest(best) {
+			best = g
+		}
+	}
+	return best
 }
 
 func shortest(literals []string) int {

@@ -5,6 +5,8 @@ package fact
 import (
 	"encoding/json"
 	"path"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -55,4 +57,36 @@ func readCheck(data []byte, file string) *Check {
 var notEvidence = map[string]bool{
 	"diagnosis.json": true, "verdict.json": true, "report.json": true, "report.html": true, "summary.md": true,
 	"junit.xml": true, "cause.txt": true,
+}
+
+// Names tells whether the check's failures name a pod, namespace/name.
+func (c *Check) Names(pod string) bool {
+	for _, f := range c.Failures {
+		if slices.Contains(f.Pods, pod) {
+			return true
+		}
+	}
+	return false
+}
+
+// HasPods tells whether the check's failures name pods at all.
+func (c *Check) HasPods() bool {
+	for _, f := range c.Failures {
+		if len(f.Pods) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// NamesNamespace tells whether the check's failures name a pod of a namespace.
+func (c *Check) NamesNamespace(namespace string) bool {
+	for _, f := range c.Failures {
+		for _, p := range f.Pods {
+			if strings.HasPrefix(p, namespace+"/") {
+				return true
+			}
+		}
+	}
+	return false
 }

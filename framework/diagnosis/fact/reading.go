@@ -11,7 +11,7 @@ import (
 type reading struct {
 	gathering *gathering
 	from      origin
-	scanner   *scanner
+	search    *search
 	// join tells that lines may be wrapped.
 	join   bool
 	record []string
@@ -44,7 +44,7 @@ const (
 
 func newReading(g *gathering, from origin, small bool) *reading {
 	f := g.facts
-	r := &reading{gathering: g, from: from, scanner: theScanner(), join: small,
+	r := &reading{gathering: g, from: from, search: theScanner().search(), join: small,
 		table:    &tableParser{facts: f},
 		describe: &describeParser{facts: f, podAt: -1, nodeAt: -1},
 		document: &documentParser{facts: f, file: from.file},
@@ -132,11 +132,10 @@ func (r *reading) flush() {
 	if len(r.record) > 1 {
 		text = strings.Join(r.record, "\n")
 	}
-	hits := r.scanner.find(text)
+	hits, cleaned := r.search.find(text)
 	if len(hits) == 0 {
 		return
 	}
-	cleaned := clean(text)
 	head := r.record[0]
 	where := placeOf(head)
 	said := stamp(head)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
-	"slices"
 	"strings"
 	"sync"
 )
@@ -23,7 +22,7 @@ type Wording struct {
 type phrase struct {
 	of      *Wording
 	source  string
-	anchors []string
+	anchors [][]string
 	// compile is deferred: most runs meet a few of the hundreds of phrases.
 	compile func() *regexp.Regexp
 }
@@ -39,13 +38,13 @@ var wordings []*Wording
 func Say(means string, phrases ...string) *Wording {
 	w := &Wording{Means: means}
 	for _, source := range phrases {
-		expression := `(?i)` + strings.ReplaceAll(source, " ", `\s+`)
+		expression := `(?i)` + spaces(source)
 		tree, err := syntax.Parse(expression, syntax.Perl)
 		if err != nil {
 			panic(fmt.Sprintf("wording %q: %v", means, err))
 		}
 		found := anchors(tree)
-		if found == nil {
+		if len(found) == 0 {
 			panic(fmt.Sprintf("wording %q: phrase %q has no literal part of %d bytes", means, source, shortestAnchor))
 		}
 		w.phrases = append(w.phrases, phrase{
@@ -57,88 +56,40 @@ func Say(means string, phrases ...string) *Wording {
 	return w
 }
 
-// scanner finds wordings in text. It is built once, after all packages that
-// register wordings are initialised; finding is safe for concurrent use.
-type scanner struct {
-	automaton *automaton
-	// owners lists, per literal of the automaton, the phrases it is an anchor of.
-	owners  [][]int32
-	phrases []phrase
-}
-
-var theScanner = sync.OnceValue(func() *scanner { return newScanner(wordings) })
-
-func newScanner(all []*Wording) *scanner {
-	s := &scanner{}
-	var literals []string
-	index := map[string]int{}
-	for _, w := range all {
-		for _, p := range w.phrases {
-			s.phrases = append(s.phrases, p)
-			for _, anchor := range p.anchors {
-				at, known := index[anchor]
-				if !known {
-					at = len(literals)
-					index[anchor] = at
-					literals = append(literals, anchor)
-					s.owners = append(s.owners, nil)
-				}
-				s.owners[at] = append(s.owners[at], int32(len(s.phrases)-1))
+// spaces turns the spaces of a phrase into expressions for any run of white
+// space.
+func spaces(phrase string) string {
+	var b strings.Builder
+	class := false
+	for i := 0; i < len(phrase); i++ {
+		c := phrase[i]
+		switch {
+		case c == '\\' && i+1 < len(phrase):
+			b.WriteByte(c)
+			i++
+			b.WriteByte(phrase[i])
+		case c == ' ' && class:
+			b.WriteString(`\s`)
+		case c == ' ':
+			b.WriteString(`\s`)
+			next := byte(0)
+			if i+1 < len(phrase) {
+				next = phrase[i+1]
 			}
+			switch next {
+			case '+', '*', '{':
+			case '?':
+				b.WriteByte('*')
+				i++
+			default:
+				b.WriteByte('+')
+			}
+		default:
+			class = c == '[' || class && c != ']'
+			b.WriteByte(c)
 		}
 	}
-	s.automaton = newAutomaton(literals)
-	return s
-}
-
-// hit is a wording found in a text.
-type hit struct {
-	wording *Wording
-	// at and end are the bytes of the match.
-	at, end int
-	args    map[string]string
-}
-
-// find returns the wordings in text, each once, at its first phrase that
-// matches.
-func (s *scanner) find(text string) []hit {
-	var candidates []int32
-	s.automaton.find(text, func(literal int32) {
-		for _, p := range s.owners[literal] {
-			if !slices.Contains(candidates, p) {
-				candidates = append(candidates, p)
-			}
-		}
-	})
-	if len(candidates) == 0 {
-		return nil
-	}
-	text = clean(text)
-	var hits []hit
-	matched := map[*Wording]bool{}
-	for _, c := range candidates {
-		p := s.phrases[c]
-		if matched[p.of] {
-			continue
-		}
-		re := p.compile()
-		m := re.FindStringSubmatchIndex(text)
-		if m == nil {
-			continue
-		}
-		matched[p.of] = true
-		h := hit{wording: p.of, at: m[0], end: m[1]}
-		for i, name := range re.SubexpNames() {
-			if name != "" && m[2*i] >= 0 {
-				if h.args == nil {
-					h.args = map[string]string{}
-				}
-				h.args[name] = strings.ToValidUTF8(text[m[2*i]:m[2*i+1]], "")
-			}
-		}
-		hits = append(hits, h)
-	}
-	return hits
+	return b.String()
 }
 
 var unescape = strings.NewReplacer(

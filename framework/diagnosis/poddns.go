@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package diagnosis
+
+import "github.com/cniproof/cniproof/framework/diagnosis/fact"
+
+// What the kubelet (pkg/kubelet/network/dns) and resolvers say of a pod's
+// resolv.conf.
+var podDNS = fact.Say("a pod's resolv.conf is cut short or cannot be made",
+	`nameserver limits (?:were )?exceeded`, `DNSConfigForming`, `search line limits (?:were )?exceeded`, `some (?:nameservers|search paths) have been omitted`,
+	`resolv\.conf file '?\S*'? contains (?:search line|too many|a search)`, `CheckLimitsForResolvConf`,
+	`open (?P<file>\S*resolv\.conf): no such file or directory`, `resolv\.conf"?: (?:no such file|permission denied|too many)`,
+	`(?:couldn't|could not|failed to|unable to) (?:find|read|open|parse|get|stat) .{0,40}resolv\.conf`,
+	`invalid (?:dnsPolicy|DNSPolicy|dns ?config)`, `ClusterFirst is not (?:supported|set)|kubelet does not have ClusterDNS IP configured`, `MissingClusterDNS`,
+	`ndots:? ?(?:[6-9]|1[0-9])\b`, `dnsPolicy: ?(?:Default|None)\b`, `dnsConfig.{0,60}(?:invalid|required|must)`,
+	`spec\.dnsConfig\.(?:nameservers|searches)`,
+)
+
+var _ = Register(Rule{
+	Code:  PodDNSMisconfigured,
+	Title: "the pod's resolv.conf is not what it should be",
+	Hint:  "glibc takes three name servers; the kubelet cuts what the node's resolv.conf or the pod's dnsConfig has beyond that, and leaves clusterDNS out where dnsPolicy says so.",
+	Fix: []string{
+		"kubectl exec <pod> -- cat /etc/resolv.conf; kubectl get pod <pod> -o jsonpath='{.spec.dnsPolicy} {.spec.dnsConfig}'",
+		"cat /etc/resolv.conf; grep -e resolvConf -e clusterDNS -A2 /var/lib/kubelet/config.yaml   # on <node>: at most three name servers, and the file exists",
+	},
+	Refutes: "the pod's resolv.conf naming the cluster's DNS Service and the cluster's search domains",
+	Looks:   []fact.Sort{fact.KubeletLog, fact.PodStatus},
+	Match: func(f *fact.Facts) []Finding {
+		said := current(f, f.Said(podDNS))
+		if f.Whole {
+			// Surplus name servers are cut on many healthy clusters.
+			return some(cite(scoped(f, "dns", 0.7, 0), said))
+		}
+		return some(cite(0.9, said))
+	},
+})
+
+// scoped is how much a finding counts: when the failed check is of its area,
+// and otherwise.
+func scoped(f *fact.Facts, area string, ofArea, otherwise float64) float64 {
+	if f.Check != nil && f.Check.Area == area {
+		return ofArea
+	}
+	return otherwise
+}
