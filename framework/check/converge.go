@@ -10,9 +10,12 @@ import (
 	"time"
 )
 
+// measureTries is how often an attempt that could measure nothing is repeated.
+const measureTries = 3
+
 // converge makes attempts until the check has an outcome: enough passes in a
 // row, a failing attempt with no time left for another, or one that another
-// attempt would not change. It is false when ctx ended first.
+// attempt would hardly change. It is false when ctx ended first.
 func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool) {
 	started := time.Now()
 	limit := cmp.Or(c.Converge, r.opts.Timeouts.Converge)
@@ -41,8 +44,10 @@ func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool)
 			final = final || passes >= c.Successes
 		} else {
 			passes = 0
-			// An attempt cut by limit would tell less than this one did.
-			final = final || res.Duration+pause+time.Since(begun) > limit
+			// An attempt cut by limit would tell less than this one did. And what
+			// cannot be measured seldom can a little later: no probe on a node is
+			// no probe half a minute on.
+			final = final || res.Duration+pause+time.Since(begun) > limit || res.Outcome == Unknown && n >= measureTries
 		}
 		if final {
 			r.conclude(a, res)
@@ -52,7 +57,9 @@ func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool)
 		if passed {
 			continue
 		}
-		r.log("check %s: attempt %d: %s: %s; trying again", c.ID, n, res.Outcome, res.Reason)
+		if n == 1 {
+			r.log("%s: %s so far: %s; trying again for %.0f s at most", c.ID, res.Outcome, res.Reason, (limit - res.Duration).Seconds())
+		}
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -115,6 +122,10 @@ func (a *attempt) result(o observation, b blocks) Result {
 		}
 		res.Nodes = append(res.Nodes, judged[0])
 		judged = judged[1:]
+	}
+	applies := func(n NodeResult) bool { return n.Outcome != NotApplied }
+	if res.Outcome == Passed && len(res.Nodes) > 0 && !slices.ContainsFunc(res.Nodes, applies) {
+		res.Outcome, res.Reason = NotApplied, res.Nodes[0].Reason
 	}
 	// Nodes that a failure named beyond those it was to judge come last.
 	for _, n := range judged {

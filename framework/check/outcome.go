@@ -68,10 +68,17 @@ func (i *Inconclusive) Unwrap() error { return i.Err }
 // NotApplicable says which capability the cluster lacks for the claim to have
 // a meaning.
 type NotApplicable struct {
+	// Node is the one that lacks it; empty means that the cluster does.
+	Node  string
 	Lacks string
 }
 
-func (n *NotApplicable) Error() string { return "not applicable: " + n.Lacks }
+func (n *NotApplicable) Error() string {
+	if n.Node != "" {
+		return n.Node + ": not applicable: " + n.Lacks
+	}
+	return "not applicable: " + n.Lacks
+}
 
 // Result is what became of one check, for reports. It is plain data.
 type Result struct {

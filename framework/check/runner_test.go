@@ -248,3 +248,15 @@ func TestEnvThatCannotBeHad(t *testing.T) {
 		t.Errorf("got %+v", res)
 	}
 }
+
+func TestWhatAppliesToNoNodeDoesNotApply(t *testing.T) {
+	var d diary
+	none := errors.Join(&NotApplicable{Node: "a", Lacks: "Linux"}, &NotApplicable{Node: "b", Lacks: "Linux"}, &NotApplicable{Node: "c", Lacks: "Linux"})
+	r := newRunner(t, RunnerOptions{Dir: t.TempDir()}, once("pod.none", &d, none), once("pod.some", &d, &NotApplicable{Node: "b", Lacks: "Linux"}))
+	if res := result(t, r, "pod.none"); res.Outcome != NotApplied || res.Reason != "Linux" {
+		t.Errorf("on no node: %s, %q; want %s, %q", res.Outcome, res.Reason, NotApplied, "Linux")
+	}
+	if res := result(t, r, "pod.some"); res.Outcome != Passed {
+		t.Errorf("on two of three nodes: %s, want %s", res.Outcome, Passed)
+	}
+}

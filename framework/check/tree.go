@@ -13,7 +13,9 @@ import (
 type observation struct {
 	failures     []Failure
 	inconclusive []Inconclusive
-	lacks        []string
+	// lacks are what the cluster lacks, and lacking what single nodes do.
+	lacks   []string
+	lacking map[string]string
 	// defect tells that the check itself went wrong, so that another attempt
 	// would only repeat it.
 	defect bool
@@ -44,7 +46,14 @@ func (o *observation) add(err error, late string) {
 	case *Inconclusive:
 		o.inconclusive = append(o.inconclusive, *err)
 	case *NotApplicable:
-		o.lacks = append(o.lacks, err.Lacks)
+		if err.Node == "" {
+			o.lacks = append(o.lacks, err.Lacks)
+			return
+		}
+		if o.lacking == nil {
+			o.lacking = map[string]string{}
+		}
+		o.lacking[err.Node] = err.Lacks
 	case *defect:
 		o.defect = true
 		o.inconclusive = append(o.inconclusive, Inconclusive{Why: err.Error()})
@@ -135,6 +144,9 @@ func (o observation) node(node string, bad map[string]bool) NodeResult {
 		return NodeResult{Node: node, Outcome: Failed, Reason: reasonAt(node, o.failures)}
 	case i >= 0:
 		return NodeResult{Node: node, Outcome: Failed, Reason: oneLine(o.failures[i].Error(), 0)}
+	}
+	if lacks, ok := o.lacking[node]; ok {
+		return NodeResult{Node: node, Outcome: NotApplied, Reason: oneLine(lacks, 0)}
 	}
 	here := func(i Inconclusive) bool { return i.Node == node || i.Node == "" }
 	if i := slices.IndexFunc(o.inconclusive, here); i >= 0 {

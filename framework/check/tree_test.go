@@ -101,6 +101,14 @@ func TestObserve(t *testing.T) {
 			errors.Join(&NotApplicable{Lacks: "IPv6"}, pair("a", "")), "", Failed,
 			"a: wanted an answer, observed timed out", "failed passed passed",
 		},
+		"not applicable on one node": {
+			&NotApplicable{Node: "b", Lacks: "Linux"}, "", Passed,
+			"", "passed not-applicable passed",
+		},
+		"not applicable here, not measured elsewhere": {
+			errors.Join(&NotApplicable{Node: "b", Lacks: "Linux"}, &Inconclusive{Why: "no exec"}), "", Unknown,
+			"no exec", "inconclusive not-applicable inconclusive",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := observe(test.err, test.late)

@@ -24,12 +24,17 @@ const (
 	killWait = 3 * time.Second
 )
 
-// containerAccess runs commands in nodes that are containers of the local
-// engine. It maps node names to container IDs: a container that was replaced by
-// another of the same name is not the node that was connected to.
-type containerAccess map[string]string
+// containerAccess runs commands in the nodes of a kind cluster, containers of the
+// local engine.
+type containerAccess struct {
+	// cluster is the name kind knows it by.
+	cluster string
+	// ids maps node names to container IDs: a container that was replaced by
+	// another of the same name is not the node that was connected to.
+	ids map[string]string
+}
 
-var _ NodeAccess = containerAccess(nil)
+var _ NodeAccess = containerAccess{}
 
 func (a containerAccess) Describe(node string, argv []string) string {
 	words := make([]string, len(argv))
@@ -53,7 +58,7 @@ func quote(word string) string {
 // Run starts the command under timeout(1), in the node: the death of a docker
 // client does not end what it started.
 func (a containerAccess) Run(ctx context.Context, node string, cmd Command) (Output, error) {
-	id, ok := a[node]
+	id, ok := a.ids[node]
 	if !ok {
 		return Output{}, fmt.Errorf("run %q on %s: there is no container of this node", cmd.Argv, node)
 	}
@@ -139,4 +144,4 @@ func execFault(out Output, err error) error {
 }
 
 // nodes are the names of the nodes.
-func (a containerAccess) nodes() []string { return slices.Collect(maps.Keys(a)) }
+func (a containerAccess) nodes() []string { return slices.Collect(maps.Keys(a.ids)) }

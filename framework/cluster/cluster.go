@@ -124,7 +124,8 @@ type Output struct {
 // ctx ends.
 type NodeAccess interface {
 	// Run returns an error only when the command could not be run or ended by
-	// ctx; a non-zero exit is in Output.Code.
+	// ctx; a non-zero exit is in Output.Code. The error of a command that is not
+	// on the node wraps exec.ErrNotFound of os/exec.
 	Run(ctx context.Context, node string, cmd Command) (Output, error)
 	// Describe is the command as a human would type it, e.g. "docker exec
 	// worker2 journalctl -u kubelet".

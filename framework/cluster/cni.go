@@ -21,8 +21,8 @@ import (
 const cniBinaries = "/opt/cni/bin"
 
 // installCNI brings what the nodes lack for the CNI onto them and applies its
-// manifest.
-func (k *kind) installCNI(ctx context.Context, r record, p plan, access containerAccess) error {
+// manifest, with the kubectl of a control plane's node.
+func (k *kind) installCNI(ctx context.Context, p plan, access containerAccess, controlPlane string) error {
 	if !p.image.HasFlannel {
 		plugins, err := nodeimage.CNIPlugins(ctx, k.Log)
 		if err != nil {
@@ -31,13 +31,12 @@ func (k *kind) installCNI(ctx context.Context, r record, p plan, access containe
 		if err := k.steps.do("copying the CNI plugins to the nodes", func() error { return copyPlugins(ctx, plugins, access) }); err != nil {
 			return err
 		}
-		if err := k.steps.do("loading the images of "+p.cni, func() error { return loadImages(ctx, r.Name, p.manifest, access.nodes()) }); err != nil {
+		if err := k.steps.do("loading the images of "+p.cni, func() error { return loadImages(ctx, p.manifest, access) }); err != nil {
 			return err
 		}
 	}
 	return k.steps.do("installing "+p.cni, func() error {
-		node := slices.Min(slices.DeleteFunc(access.nodes(), func(name string) bool { return !strings.Contains(name, "control-plane") }))
-		out, err := access.Run(ctx, node, Command{Argv: []string{"kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "apply", "--filename=-"}, Stdin: p.manifest})
+		out, err := access.Run(ctx, controlPlane, Command{Argv: []string{"kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", "apply", "--filename=-"}, Stdin: p.manifest})
 		if err != nil {
 			return err
 		}
@@ -50,7 +49,7 @@ func (k *kind) installCNI(ctx context.Context, r record, p plan, access containe
 
 func copyPlugins(ctx context.Context, dir string, access containerAccess) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for node, id := range access {
+	for node, id := range access.ids {
 		group.Go(func() error {
 			if _, err := engine.Docker(ctx, "cp", dir+string(filepath.Separator)+".", id+":"+cniBinaries); err != nil {
 				return fmt.Errorf("copy the CNI plugins to %s: %w", node, err)
@@ -65,7 +64,7 @@ var manifestImage = regexp.MustCompile(`(?m)^\s*image:\s*"?([^"\s]+)"?\s*$`)
 
 // loadImages pulls the manifest's images into the engine and from there into
 // the nodes: the engine may reach a registry where the nodes may not.
-func loadImages(ctx context.Context, cluster string, manifest []byte, nodes []string) error {
+func loadImages(ctx context.Context, manifest []byte, access containerAccess) error {
 	var refs []string
 	for _, match := range manifestImage.FindAllSubmatch(manifest, -1) {
 		if ref := string(match[1]); !slices.Contains(refs, ref) {
@@ -87,7 +86,7 @@ func loadImages(ctx context.Context, cluster string, manifest []byte, nodes []st
 		if _, err := engine.Docker(ctx, "save", "--output", archive, ref); err != nil {
 			return fmt.Errorf("save the image %s: %w", ref, err)
 		}
-		if err := loadArchive(ctx, cluster, archive, nodes); err != nil {
+		if err := access.load(ctx, archive, access.nodes()); err != nil {
 			return fmt.Errorf("load the image %s: %w", ref, err)
 		}
 	}

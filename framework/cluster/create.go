@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	kindcluster "sigs.k8s.io/kind/pkg/cluster"
+	"sigs.k8s.io/kind/pkg/cluster/constants"
 	kindexec "sigs.k8s.io/kind/pkg/exec"
 )
 
@@ -103,10 +104,17 @@ func (k *kind) finish(ctx context.Context, r *record, p plan, nodes *creation) e
 	if err != nil {
 		return err
 	}
-	access := containerAccess{}
+	access := containerAccess{cluster: r.Name, ids: map[string]string{}}
+	controlPlane := ""
 	for _, c := range containers {
 		r.Containers = append(r.Containers, containerRun{Name: c.Name, ID: c.ID, Started: c.State.StartedAt})
-		access[c.Name] = c.ID
+		switch c.Config.Labels[labelKindRole] {
+		case constants.ControlPlaneNodeRoleValue:
+			controlPlane = c.Name
+		case constants.ExternalLoadBalancerNodeRoleValue:
+			continue
+		}
+		access.ids[c.Name] = c.ID
 	}
 	client, err := k.client(*r)
 	if err != nil {
@@ -122,7 +130,7 @@ func (k *kind) finish(ctx context.Context, r *record, p plan, nodes *creation) e
 	if err := k.ensureOutside(ctx, *r, client); err != nil {
 		return err
 	}
-	if err := k.installCNI(ctx, *r, p, access); err != nil {
+	if err := k.installCNI(ctx, p, access, controlPlane); err != nil {
 		return err
 	}
 	if err := k.steps.do("waiting for the nodes", func() error { return networkUp(ctx, client) }); err != nil {

@@ -17,8 +17,9 @@ import (
 // Labels of containers and networks.
 const (
 	labelKindCluster = "io.x-k8s.kind.cluster" // set by kind on the nodes
-	labelCluster     = "cniproof.io/cluster"   // ours, on containers that are no nodes
-	labelNetwork     = "cniproof.io/network"   // ours, on the network kind uses
+	labelKindRole    = "io.x-k8s.kind.role"
+	labelCluster     = "cniproof.io/cluster" // ours, on containers that are no nodes
+	labelNetwork     = "cniproof.io/network" // ours, on the network kind uses
 )
 
 // container is what `docker inspect` says of one.

@@ -24,14 +24,15 @@ import (
 // that holds ref into every node of a cluster of ours that lacks it. ctx bounds
 // it. It refuses clusters that are not Owned.
 func LoadImage(ctx context.Context, c *Cluster, archive, ref string) error {
-	if !c.Owned {
+	access, ok := c.Access.(containerAccess)
+	if !c.Owned || !ok {
 		return fmt.Errorf("load image %s: cluster %s is not ours", ref, c.Name)
 	}
 	missing, err := MissingImage(ctx, c, ref)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
-	if err := loadArchive(ctx, kindName(c), archive, missing); err != nil {
+	if err := access.load(ctx, archive, missing); err != nil {
 		return fmt.Errorf("load image %s: %w", ref, err)
 	}
 	if missing, err = MissingImage(ctx, c, ref); err != nil {
@@ -43,15 +44,11 @@ func LoadImage(ctx context.Context, c *Cluster, archive, ref string) error {
 	return nil
 }
 
-// kindName is the name kind knows the cluster by; in kubeconfigs it writes
-// "kind-" before it.
-func kindName(c *Cluster) string { return strings.TrimPrefix(c.Name, "kind-") }
-
-// loadArchive imports an archive into nodes of a kind cluster, in parallel.
-func loadArchive(ctx context.Context, cluster, archive string, names []string) error {
-	members, err := kindcluster.NewProvider(kindcluster.ProviderWithDocker()).ListInternalNodes(cluster)
+// load imports an archive into nodes, in parallel.
+func (a containerAccess) load(ctx context.Context, archive string, names []string) error {
+	members, err := kindcluster.NewProvider(kindcluster.ProviderWithDocker()).ListInternalNodes(a.cluster)
 	if err != nil {
-		return fmt.Errorf("list the nodes of %s: %w", cluster, err)
+		return fmt.Errorf("list the nodes of %s: %w", a.cluster, err)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, node := range members {

@@ -48,12 +48,12 @@ func Kind(o KindOptions) Provider {
 	if o.Log == nil {
 		o.Log = io.Discard
 	}
-	return &kind{KindOptions: o, steps: steps{o.Log}}
+	return &kind{KindOptions: o, steps: &steps{w: o.Log}}
 }
 
 type kind struct {
 	KindOptions
-	steps steps
+	steps *steps
 	store store
 	// kubeconfig is set by Up.
 	kubeconfig string
@@ -103,7 +103,11 @@ func (k *kind) lock(ctx context.Context) (unlock func(), err error) {
 	if k.store, err = openStore(); err != nil {
 		return nil, err
 	}
-	return k.store.lock(ctx, k.Topology)
+	ctx, cancel := context.WithTimeout(ctx, lockLimit)
+	defer cancel()
+	return k.store.lock(ctx, k.Topology, func() {
+		k.steps.say("waiting for another run that changes the clusters of topology %s", k.Topology)
+	})
 }
 
 func (k *kind) connect(ctx context.Context) (*Cluster, error) {
@@ -121,7 +125,7 @@ func (k *kind) renew(ctx context.Context, r record) error {
 	if err := k.ensureOutside(ctx, r, client); err != nil {
 		return err
 	}
-	return coreDNSReady(ctx, client)
+	return k.steps.do("waiting for CoreDNS", func() error { return coreDNSReady(ctx, client) })
 }
 
 // mine returns the records of the clusters these options stand for.
@@ -141,9 +145,9 @@ func (k *kind) kept(ctx context.Context, p plan) (record, bool, error) {
 		return record{}, false, err
 	}
 	for _, r := range records {
-		why := k.stale(ctx, r, p)
-		if err := ctx.Err(); err != nil {
-			return record{}, false, fmt.Errorf("look at the kept cluster %s: %w", r.Name, context.Cause(ctx))
+		why, err := k.stale(ctx, r, p)
+		if err != nil {
+			return record{}, false, fmt.Errorf("look at the kept cluster %s: %w", r.Name, err)
 		}
 		if why == nil {
 			k.steps.say("reusing %s", r.Name)

@@ -207,22 +207,27 @@ func TestRecords(t *testing.T) {
 
 func TestRecordLock(t *testing.T) {
 	s := store{dir: t.TempDir()}
-	unlock, err := s.lock(t.Context(), "a")
+	waited := 0
+	wait := func() { waited++ }
+	unlock, err := s.lock(t.Context(), "a", wait)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := s.lock(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.lock(ctx, "a", wait); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("wanted a second one to wait for the first, observed %v", err)
 	}
-	if other, err := s.lock(t.Context(), "b"); err != nil {
+	if other, err := s.lock(t.Context(), "b", wait); err != nil {
 		t.Error(err)
 	} else {
 		other()
 	}
 	unlock()
-	if again, err := s.lock(t.Context(), "a"); err != nil {
+	if waited != 1 {
+		t.Errorf("wanted to be told once that it waits, observed %d times", waited)
+	}
+	if again, err := s.lock(t.Context(), "a", wait); err != nil {
 		t.Error(err)
 	} else {
 		again()
@@ -239,7 +244,7 @@ func TestUnknownTopology(t *testing.T) {
 
 func TestKindLogger(t *testing.T) {
 	var out bytes.Buffer
-	l := &kindLogger{steps: steps{&out}}
+	l := &kindLogger{steps: &steps{w: &out}}
 	l.V(0).Infof("Creating cluster %q ...\n", "a")
 	l.V(0).Infof(" • %s  ...\n", "Preparing nodes 📦 📦 ")
 	l.V(0).Infof(" ✓ %s\n", "Preparing nodes 📦 📦 ")

@@ -26,7 +26,8 @@ func attach(ctx context.Context, c *Cluster, nodes []corev1.Node) error {
 	if err != nil {
 		return fmt.Errorf("look for the nodes among the containers: %w", err)
 	}
-	access, err := matchNodes(nodes, containers)
+	access := containerAccess{cluster: name}
+	access.ids, err = matchNodes(nodes, containers)
 	if err != nil {
 		return err
 	}
@@ -66,10 +67,10 @@ func kindCluster(nodes []corev1.Node) (string, error) {
 	return name, nil
 }
 
-// matchNodes finds each node's running container, which has the node's name
+// matchNodes finds the ID of each node's running container, which has the node's name
 // and its InternalIP.
-func matchNodes(nodes []corev1.Node, containers []container) (containerAccess, error) {
-	access := containerAccess{}
+func matchNodes(nodes []corev1.Node, containers []container) (map[string]string, error) {
+	ids := map[string]string{}
 	for _, node := range nodes {
 		i := slices.IndexFunc(containers, func(c container) bool { return c.Name == node.Name })
 		if i < 0 {
@@ -84,9 +85,9 @@ func matchNodes(nodes []corev1.Node, containers []container) (containerAccess, e
 				return nil, fmt.Errorf("container %s is not the node of that name: wanted address %s, observed %v", node.Name, ip, observed)
 			}
 		}
-		access[node.Name] = containers[i].ID
+		ids[node.Name] = containers[i].ID
 	}
-	return access, nil
+	return ids, nil
 }
 
 // compareMachines checks that the machine ID in each container, which kind

@@ -12,17 +12,21 @@ import (
 	kindlog "sigs.k8s.io/kind/pkg/log"
 )
 
-// steps writes one line per step, with the seconds it took.
-type steps struct{ w io.Writer }
+// steps writes one line per step, with the seconds it took. Safe for concurrent
+// use: kind is still at work while its creation is given up.
+type steps struct {
+	mu sync.Mutex
+	w  io.Writer
+}
 
-func (s steps) do(what string, work func() error) error {
+func (s *steps) do(what string, work func() error) error {
 	start := time.Now()
 	err := work()
 	s.done(what, start, err == nil)
 	return err
 }
 
-func (s steps) done(what string, start time.Time, ok bool) {
+func (s *steps) done(what string, start time.Time, ok bool) {
 	outcome := "done in"
 	if !ok {
 		outcome = "failed after"
@@ -30,7 +34,9 @@ func (s steps) done(what string, start time.Time, ok bool) {
 	s.say("%s: %s %.1fs", what, outcome, time.Since(start).Seconds())
 }
 
-func (s steps) say(format string, args ...any) {
+func (s *steps) say(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	fmt.Fprintf(s.w, "cluster: "+format+"\n", args...)
 }
 
@@ -38,7 +44,7 @@ func (s steps) say(format string, args ...any) {
 // (pkg/internal/cli) starts one with " • phase  ..." and ends it with
 // " ✓ phase" or " ✗ phase".
 type kindLogger struct {
-	steps steps
+	steps *steps
 	mu    sync.Mutex
 	start time.Time
 }

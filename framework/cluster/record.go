@@ -132,16 +132,22 @@ func (s store) remove(name string) error {
 	return nil
 }
 
+// lockLimit is for another Up of the topology, which may build a node image first.
+const lockLimit = time.Hour
+
 // lock keeps every other process from changing the clusters of a topology until
-// unlock is called or this process ends. It waits as long as ctx allows.
-func (s store) lock(ctx context.Context, topology string) (unlock func(), err error) {
+// unlock is called or this process ends. Where another one does, it calls wait
+// once and waits as long as ctx allows.
+func (s store) lock(ctx context.Context, topology string, wait func()) (unlock func(), err error) {
 	file, err := os.OpenFile(filepath.Join(s.dir, topology+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of topology %s: %w", topology, err)
 	}
-	err = poll(ctx, func(context.Context) error {
-		return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	})
+	take := func(context.Context) error { return syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
+	if err = take(ctx); errors.Is(err, syscall.EWOULDBLOCK) {
+		wait()
+		err = poll(ctx, take)
+	}
 	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("wait for another run that changes the clusters of topology %s: %w", topology, err)

@@ -14,34 +14,34 @@ import (
 )
 
 // stale returns why a kept cluster cannot be used for the plan, nil where it
-// can. It answers within Timeouts.Connect.
-func (k *kind) stale(ctx context.Context, r record, p plan) error {
+// can. It answers within Timeouts.Connect. err says that it could not find out.
+func (k *kind) stale(ctx context.Context, r record, p plan) (why, err error) {
 	if !r.Ready {
-		return errors.New("its creation was interrupted")
+		return errors.New("its creation was interrupted"), nil
 	}
 	containers, err := containersWith(ctx, labelKindCluster, r.Name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := sameRuns(r.Containers, containers); err != nil {
-		return err
+	if why := sameRuns(r.Containers, containers); why != nil {
+		return why, nil
 	}
 	if r.Inputs != p.inputs {
-		return errors.New("it was made from another node image, topology or manifest, or for another host")
+		return errors.New("it was made from another node image, topology or manifest, or for another host"), nil
 	}
 	client, err := k.client(r)
 	if err != nil {
-		return err
+		return fmt.Errorf("its kubeconfig cannot be used: %w", err), nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, k.Timeouts.Connect)
+	bounded, cancel := context.WithTimeout(ctx, k.Timeouts.Connect)
 	defer cancel()
-	if err := nodesReady(ctx, client); err != nil {
-		return fmt.Errorf("its nodes are not ready: %w", err)
+	if err := nodesReady(bounded, client); err != nil {
+		return fmt.Errorf("its nodes are not ready: %w", err), ctx.Err()
 	}
-	if err := coreDNSReady(ctx, client); err != nil {
-		return fmt.Errorf("its DNS is not ready: %w", err)
+	if err := coreDNSReady(bounded, client); err != nil {
+		return fmt.Errorf("its DNS is not ready: %w", err), ctx.Err()
 	}
-	return nil
+	return nil, nil
 }
 
 // sameRuns returns which container does not run as it did when the cluster was

@@ -13,23 +13,37 @@ import (
 // to read.
 const mostQuotes = 4
 
-// cite makes a finding of what was said: the nodes, the latest lines, one of
-// each file first.
+// telling is how near to the cause the sorts of evidence are: who acts tells
+// more than who reports it.
+var telling = []fact.Sort{fact.RuntimeLog, fact.KubeletLog, fact.CNIPodLog, fact.DNSLog, fact.ProxyLog, fact.KernelLog, fact.CNIFile, fact.CNIConfig,
+	fact.NetworkState, fact.PodStatus, fact.Objects, fact.ProbeResult, fact.Pasted}
+
+// cite makes a finding of what was said: the nodes, and the latest line of each
+// sort of evidence.
 func cite(confidence float64, sayings []fact.Saying) Finding {
 	found := Finding{Confidence: confidence}
-	for _, s := range sayings {
-		if s.Node != "" && !slices.Contains(found.Nodes, s.Node) {
-			found.Nodes = append(found.Nodes, s.Node)
+	sayings = slices.Clone(sayings)
+	sort.SliceStable(sayings, func(i, j int) bool {
+		return slices.Index(telling, sayings[i].Sort) < slices.Index(telling, sayings[j].Sort)
+	})
+	quoted := map[fact.Sort]bool{}
+	for _, again := range []bool{false, true} {
+		for _, s := range sayings {
+			if quoted[s.Sort] == again {
+				found.quote(s.Latest().Quote)
+			}
+			quoted[s.Sort] = true
 		}
+	}
+	for _, s := range sayings {
+		found.on(s.Node)
 		if s.Last.After(found.last) {
 			found.last = s.Last
 		}
-		found.quote(s.Latest().Quote)
-		if found.Step == "" {
-			found.Step = string(s.Sort)
-		}
 	}
-	sort.Strings(found.Nodes)
+	if len(sayings) > 0 {
+		found.Step = string(sayings[0].Sort)
+	}
 	return found
 }
 
@@ -74,6 +88,7 @@ func where(sayings []fact.Saying, wanted func(fact.Statement) bool) []fact.Sayin
 		}
 		if len(samples) > 0 {
 			s.Samples = samples
+			s.Last = samples[len(samples)-1].Time
 			kept = append(kept, s)
 		}
 	}

@@ -4,15 +4,20 @@ package diagnosis
 
 import (
 	"regexp"
+	"time"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
 
 // cniContext matches texts in which a CNI plugin or daemon speaks.
-var cniContext = regexp.MustCompile(`(?i)plugin type=|networkPlugin cni|network\s+for\s+sandbox|network\s+for\s+pod|ClusterInformation|projectcalico|calico|felix|typha|flannel|SubnetManager|cilium|subsys=|weave|kube-peers|antrea|multus|aws-node|ipamd|ovnkube|kube-router|canal|kindnet|whereabouts|net-attach-def|k8s\.cni|main\.go:\d+\]`)
+var cniContext = regexp.MustCompile(`(?i)plugin type=|networkPlugin cni|network\s+for\s+sandbox|network\s+for\s+pod|ClusterInformation|projectcalico|calico/node|startup/startup\.go|connecting to datastore|calico-(?:node|kube-controllers|typha)|cni-plugin/|felix|typha|flanneld|kube-flannel|SubnetManager|main\.go:\s?\d+\]|subsys=|cilium-(?:agent|operator)|cilium\.io|kube-peers|antrea|multus|aws-node|ipamd|ovnkube|kube-router|whereabouts|net-attach-def|k8s\.cni|node-services/|k8s api-?server|\bCNI\b`)
 
 // notCNI matches texts in which somebody else speaks of the API server.
-var notCNI = regexp.MustCompile(`(?i)plugin/(?:kubernetes|errors|health|ready)|coredns|kubelet_node_status|pull(?:ing)? image|failed to pull|metrics-server|ingress|reflector\.go.*coredns`)
+var notCNI = regexp.MustCompile(`(?i)plugin/(?:kubernetes|errors|health|ready)|coredns|kubelet_node_status|pull(?:ing)? image|failed to pull|metrics-server|ingress|reflector\.go.*coredns|probe failed|Failed to update lease|node-lease`)
+
+// apiRetry is how long ago a failed request of the CNI may be: watches and
+// token refreshes are retried within a minute.
+const apiRetry = 100 * time.Second
 
 // What client-go, calico's libcalico, flanneld, the Cilium agent and Weave's
 // kube-peers say when the API server does not answer.
@@ -56,7 +61,7 @@ var _ = Register(Rule{
 	Refutes: "the Service address of the API server answering from the node's host network",
 	Looks:   []fact.Sort{fact.RuntimeLog, fact.CNIPodLog},
 	Match: func(f *fact.Facts) []Finding {
-		said := without(matching(current(f, f.Said(apiTimeout)), cniContext), notCNI)
+		said := without(matching(lately(f, apiRetry, f.Said(apiTimeout)), cniContext), notCNI)
 		found := cite(0.88, without(said, proxyText))
 		if len(found.Evidence) == 0 {
 			return nil

@@ -5,6 +5,7 @@ package diagnosis
 import (
 	"path"
 	"strings"
+	"time"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
@@ -46,9 +47,9 @@ var _ = Register(Rule{
 	},
 	Looks: []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
-		said := current(f, f.Said(noNetworkConfig, notInitialized))
+		said := stillMissing(f, f.Said(noNetworkConfig, notInitialized))
 		if len(said) == 0 {
-			said = withoutConfig(f, current(f, f.Said(pluginNotReady)))
+			said = withoutConfig(f, stillMissing(f, f.Said(pluginNotReady)))
 		}
 		found := cite(0.95, said)
 		if said != nil && said[0].Wording == pluginNotReady {
@@ -74,6 +75,22 @@ var _ = Register(Rule{
 		return []Finding{found}
 	},
 })
+
+// The kubelet repeats every five seconds that the network is not ready, and the
+// node turns NotReady within as many; its status reaches the API server a moment
+// later.
+const (
+	notReadyRepeat = time.Minute
+	statusDelay    = 20 * time.Second
+)
+
+// stillMissing keeps what holds at the time of the evidence.
+func stillMissing(f *fact.Facts, sayings []fact.Saying) []fact.Saying {
+	return where(lately(f, notReadyRepeat, sayings), func(s fact.Statement) bool {
+		node, known := f.NodeByName(s.Node)
+		return !f.Whole || s.Time.IsZero() || !known || !node.Ready || f.Now.Sub(s.Time) < statusDelay
+	})
+}
 
 // withoutConfig drops "not ready" from nodes that have a configuration: there
 // is another reason then.

@@ -34,7 +34,7 @@ var (
 		`calico/node|projectcalico|felix\.|flanneld|flannel-io|github\.com/cilium|cilium-agent|weaveworks|antrea\.io|amazon-vpc-cni|ipamd|ovn-kubernetes|cloudnativelabs/kube-router`,
 		`(?:calico-node|kube-flannel|cilium|weave-net|aws-node|antrea-agent|ovnkube-node|kube-router|canal)-[a-z0-9]{5}\b`)
 	// cniSource matches a daemon's own name or module in what it prints.
-	cniSource = regexp.MustCompile(`(?i)calico|felix|flannel|cilium|weave|antrea|aws-node|amazon-vpc-cni|ipamd|ovnkube|kube-router|multus|kindnet|canal|terway|kube-ovn`)
+	cniSource = regexp.MustCompile(`(?i)calico|felix|flannel|cilium|weave|antrea|aws-node|amazon-vpc-cni|ipamd|ovnkube|kube-router|multus|kindnet|canal|terway|kube-ovn|subsys=`)
 )
 
 var _ = Register(Rule{

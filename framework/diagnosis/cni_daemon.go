@@ -57,6 +57,9 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.PodStatus, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
 		found := cite(0.9, current(f, f.Said(daemonUnreachable)))
+		if len(found.Evidence) == 0 && f.Whole && daemonsUp(f) {
+			return nil
+		}
 		if len(found.Evidence) == 0 {
 			return some(cite(0.55, current(f, f.Said(daemonNotLive))))
 		}

@@ -3,6 +3,8 @@
 package diagnosis
 
 import (
+	"regexp"
+
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
 
@@ -74,7 +76,9 @@ var _ = Register(Rule{
 	Refutes: "every file of the CNI configuration directory being valid JSON with name, cniVersion and type or plugins",
 	Looks:   []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
-		found := cite(0.93, current(f, f.Said(malformedConfig)))
+		found := cite(0.93, where(current(f, f.Said(malformedConfig)), func(s fact.Statement) bool {
+			return !firstGood(f, s.Node) || !reloadFailed.MatchString(s.Text)
+		}))
 		if file := arg(f.Said(malformedConfig), "file"); file != "" && len(found.Evidence) > 0 {
 			found.Title = "the CNI configuration " + file + " does not parse or misses fields"
 		}
@@ -91,6 +95,9 @@ var _ = Register(Rule{
 		return some(found)
 	},
 })
+
+// reloadFailed matches the runtime reading a file while it is being written.
+var reloadFailed = regexp.MustCompile(`(?i)fs change event`)
 
 // firstGood tells whether the configuration the runtime takes, the first by
 // name, is good: others do no harm then.

@@ -31,13 +31,16 @@ var (
 		`(?:dial|read|write) (?:udp|tcp) .{0,60}(?:\.10|\.0\.10):53: .{0,30}(?:connection refused|no route to host)`,
 		`(?:coredns|kube-dns)\S* +\d+/\d+ +(?:CrashLoopBackOff|Error|Pending|ContainerCreating|ImagePullBackOff|Init:\S+|Evicted|OOMKilled)`,
 		`(?:coredns|kube-dns)\S* +0/[1-9]\d* +Running`, `deployment\S*/coredns +0/\d+`, `\bcoredns +0/\d+ +\d+ +\d+`,
-		`(?:kube-dns|coredns) .{0,60}(?:no endpoints|has no (?:ready )?endpoints|endpoints.{0,10}<none>)`,
+		`kube-dns +<none> +\d`, `(?:kube-dns|coredns) .{0,60}(?:no endpoints|has no (?:ready )?endpoints|endpoints.{0,10}<none>)`,
 		`back-off restarting failed container.{0,60}coredns`,
 		`no endpoints available for service "?kube-dns`,
 	)
 )
 
-// loopOrParse matches lines that name a fault of the Corefile itself.
+// reloading matches a running CoreDNS that keeps its older Corefile.
+var reloading = regexp.MustCompile(`(?i)reload failed|Restart failed`)
+
+// corefileFault matches lines that name a fault of the Corefile itself.
 var corefileFault = regexp.MustCompile(`(?i)loop|parsing|directive|unknown property|wrong argument|Corefile`)
 
 var _ = Register(Rule{
@@ -55,7 +58,7 @@ var _ = Register(Rule{
 		if zero := scaledToZero(f); len(zero) > 0 {
 			return zero
 		}
-		fatal := current(f, f.Said(corednsFatal))
+		fatal := without(current(f, f.Said(corednsFatal)), reloading)
 		found := cite(0.9, fatal)
 		if len(fatal) > 0 && corefileFault.MatchString(found.Evidence[0].Text) {
 			found.Title = "CoreDNS exits at start: " + corefileStory(fatal)

@@ -15,6 +15,9 @@ import (
 const (
 	sandboxRetry = 150 * time.Second
 	logMemory    = 12 * time.Minute
+	// beforeRun is how long before the run's start something may have been said
+	// and still explain what failed in it.
+	beforeRun = 2 * time.Minute
 	// overtaken is how much later another cause of sandbox failures must have
 	// been seen on the node, and this one not any more.
 	overtaken = 45 * time.Second
@@ -39,50 +42,63 @@ var anySandboxFailure = fact.Say("a pod sandbox's network failed",
 )
 
 // current keeps what still holds at the time the evidence was taken. What has
-// no time is kept, and so is all of an excerpt: who pasted it means it.
+// no time is kept, and so is all of a short excerpt: who pasted it means it.
 func current(f *fact.Facts, sayings []fact.Saying) []fact.Saying {
-	if !f.Whole || f.Now.IsZero() {
-		return sayings
-	}
-	var kept []fact.Saying
-	for _, s := range sayings {
-		if !past(f, s) {
-			kept = append(kept, s)
-		}
-	}
-	return kept
+	return lately(f, logMemory, sayings)
 }
 
-func past(f *fact.Facts, s fact.Saying) bool {
-	if s.Last.IsZero() {
+// lately is current for what logs repeat within a known time.
+func lately(f *fact.Facts, memory time.Duration, sayings []fact.Saying) []fact.Saying {
+	if !f.Whole && !f.Long || f.Now.IsZero() {
+		return sayings
+	}
+	return where(sayings, func(s fact.Statement) bool { return !past(f, s, memory) })
+}
+
+func past(f *fact.Facts, s fact.Statement, memory time.Duration) bool {
+	if s.Sort == fact.PodStatus && s.Pod != "" && len(f.Pods) > 0 {
+		pod, exists := f.PodNamed(s.Pod)
+		if !exists || pod.Up() {
+			return true
+		}
+	}
+	if s.Time.IsZero() {
 		return false
 	}
-	age := f.Now.Sub(s.Last)
-	if !sandboxFailure.MatchString(s.Latest().Text) {
-		return age > logMemory
-	}
-	if age > sandboxRetry {
+	if !f.Since.IsZero() && s.Time.Before(f.Since.Add(-beforeRun)) {
 		return true
 	}
+	age := f.Now.Sub(s.Time)
+	if !sandboxFailure.MatchString(s.Text) {
+		return age > memory
+	}
+	return age > sandboxRetry || startedSince(f, s) || overtakenBy(f, s)
+}
+
+// startedSince tells whether the node set up the network of a pod after the
+// statement. Pods of the host network need none.
+func startedSince(f *fact.Facts, s fact.Statement) bool {
 	for _, started := range f.Said(sandboxStarted) {
 		if started.Node != s.Node {
 			continue
 		}
 		for _, sample := range started.Samples {
 			pod, known := f.PodNamed(sample.Args["pod"])
-			if known && !pod.HostNetwork && sample.Time.After(s.Last) {
+			if known && !pod.HostNetwork && sample.Time.After(s.Time) {
 				return true
 			}
-		}
-	}
-	for _, other := range f.Said(anySandboxFailure) {
-		latest := other.Latest()
-		if other.Node == s.Node && latest.Time.Sub(s.Last) > overtaken && !same(latest, s.Wording) {
-			return true
 		}
 	}
 	return false
 }
 
-// same tells whether a statement's text says the wording too.
-func same(statement fact.Statement, w *fact.Wording) bool { return w.In(statement.Text) }
+// overtakenBy tells whether sandboxes on the node fail for another reason now.
+func overtakenBy(f *fact.Facts, s fact.Statement) bool {
+	for _, other := range f.Said(anySandboxFailure) {
+		latest := other.Latest()
+		if other.Node == s.Node && latest.Time.Sub(s.Time) > overtaken && !s.Wording.In(latest.Text) {
+			return true
+		}
+	}
+	return false
+}

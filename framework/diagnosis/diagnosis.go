@@ -56,6 +56,8 @@ type Finding struct {
 	// direct tells that the state itself was seen, so that no other cause can
 	// explain it away.
 	direct bool
+	// peers are nodes whose fault it may be though it was seen on others.
+	peers []string
 	// last is when it was last seen, zero when unknown.
 	last time.Time
 }
@@ -95,8 +97,19 @@ func Diagnose(src Source) Report {
 	return diagnose(fact.Gather(files))
 }
 
+// history weighs what a long log says of a time long before its end, where
+// nothing is wrong at its end.
+const history = 0.6
+
 func diagnose(f *fact.Facts) Report {
 	report := Report{Findings: rank(f, apply(f))}
+	if len(report.Findings) == 0 && f.Long && !f.Whole {
+		f.Long = false
+		report.Findings = rank(f, apply(f))
+		for i := range report.Findings {
+			report.Findings[i].Confidence *= history
+		}
+	}
 	for _, s := range f.Skipped {
 		report.Skipped = append(report.Skipped, s.File+": "+s.Err.Error())
 	}

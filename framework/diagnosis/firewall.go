@@ -4,6 +4,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"sort"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
@@ -42,6 +43,9 @@ var (
 		`->\[[\d.]+:6783[^\]]*\]:? (?:error during connection attempt|connection shutting down due to error).{0,160}(?:timed out|timeout|no route|refused|no heartbeat)`,
 		`-> [\d.]+:6783 +(?:retrying|failed)`,
 	)
+	weaveIsland = fact.Say("Weave cannot reach the peer that owns part of the range",
+		`IPs \([\d.]+% of total\).{0,40}- unreachable!`,
+	)
 )
 
 var _ = Register(Rule{
@@ -57,12 +61,15 @@ var _ = Register(Rule{
 	Refutes: "the rule's counter standing still while the traffic fails",
 	Looks:   []fact.Sort{fact.NetworkState},
 	Match: func(f *fact.Facts) []Finding {
-		var found []Finding
+		ofNode := map[string][]drop{}
 		for _, d := range drops(f) {
-			if d.purpose == toOutside || d.purpose == toAPI {
-				continue
+			if d.purpose != toOutside && d.purpose != toAPI {
+				ofNode[d.node] = append(ofNode[d.node], d)
 			}
-			found = append(found, dropped(d))
+		}
+		var found []Finding
+		for _, all := range ofNode {
+			found = append(found, dropped(all))
 		}
 		if len(found) > 0 {
 			return found
@@ -71,24 +78,27 @@ var _ = Register(Rule{
 	},
 })
 
-// dropped tells of one rule.
-func dropped(d drop) Finding {
+// dropped tells of a node's rules, those that count packets first.
+func dropped(drops []drop) Finding {
+	sort.SliceStable(drops, func(i, j int) bool { return drops[i].hit && !drops[j].hit })
+	d := drops[0]
 	found := Finding{Confidence: 0.94, direct: true, Step: string(fact.NetworkState),
 		Title: fmt.Sprintf("a packet filter rule on %s drops %s (%s %s to %s)", d.node, d.purpose, d.packet.Protocol, d.packet.Src, d.packet.Dst)}
-	if d.packet.DstPort > 0 && d.purpose != podToPod {
+	if d.purpose != podToPod {
 		found.Title = fmt.Sprintf("a packet filter rule on %s drops %s (%s port %d)", d.node, d.purpose, d.packet.Protocol, d.packet.DstPort)
 	}
+	found.on(d.node)
+	for _, one := range drops {
+		found.quote(one.quote)
+		if line := one.undo + "   # on " + d.node; !contains(found.Fix, line) {
+			found.Fix = append(found.Fix, line)
+		}
+	}
+	found.Fix = append(found.Fix, "systemctl status firewalld ufw docker   # on "+d.node+": who adds it? Else it comes back")
+	found.Refutes = "the rule's counter standing still while the traffic fails; looked for: it has counted packets, or the listing has no counters"
 	if !d.hit {
 		found.Confidence = 0.85
-	}
-	found.on(d.node)
-	found.quote(d.quote)
-	found.Fix = []string{d.undo + "   # on " + d.node, "find who adds it, or it comes back: systemctl status firewalld ufw docker"}
-	found.Refutes = "the rule's counter standing still while the traffic fails; looked for: "
-	if d.hit {
-		found.Refutes += "the counter is not zero, or the listing has none"
-	} else {
-		found.Refutes += "the counter is zero so far"
+		found.Refutes = "the rule's counter standing still while the traffic fails; looked for: it is zero so far"
 	}
 	return found
 }
@@ -102,7 +112,7 @@ func fromText(f *fact.Facts) []Finding {
 		// of a cluster, where scans from the internet are logged too.
 		pasted, whole float64
 	}{
-		{filterLog, 0.85, 0.45}, {prohibited, 0.85, 0.6}, {filterListing, 0.8, 0}, {weavePeerTimeout, 0.7, 0.45},
+		{filterLog, 0.85, 0.45}, {prohibited, 0.85, 0.6}, {filterListing, 0.8, 0}, {weavePeerTimeout, 0.7, 0}, {weaveIsland, 0.7, 0.6},
 		{blockedPort, 0.6, 0.4}, {noRouteToService, 0.6, 0}, {firewalldActive, 0.5, 0},
 	}
 	var found []Finding
@@ -111,7 +121,9 @@ func fromText(f *fact.Facts) []Finding {
 		if f.Whole {
 			confidence = s.whole
 		}
-		found = append(found, some(cite(confidence, current(f, f.Said(s.wording))))...)
+		if confidence > 0 {
+			found = append(found, some(cite(confidence, lately(f, apiRetry, f.Said(s.wording))))...)
+		}
 	}
 	return found
 }

@@ -4,6 +4,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -137,6 +138,23 @@ var moduleMissing = fact.Say("a kernel module that networking needs is not there
 	`couldn't load (?:match|target) [\x60'"](?P<module>\w+)'`, `No chain/target/match by that name`,
 )
 
+// mayIgnore matches warnings that say of themselves that they may be ignored.
+var mayIgnore = regexp.MustCompile(`(?i)ignore the error if`)
+
+// daemonsUp tells whether all pods of the CNI and of kube-proxy are ready.
+func daemonsUp(f *fact.Facts) bool {
+	seen := false
+	for _, p := range f.Pods {
+		if daemonPod.MatchString(p.Name) || strings.HasPrefix(p.Name, "kube-proxy") {
+			seen = true
+			if !p.Up() {
+				return false
+			}
+		}
+	}
+	return seen
+}
+
 var _ = Register(Rule{
 	Code:       KernelModuleMissing,
 	Title:      "the node's kernel lacks a module that the network needs",
@@ -149,5 +167,11 @@ var _ = Register(Rule{
 	},
 	Refutes: "the module in lsmod or built in (modules.builtin)",
 	Looks:   []fact.Sort{fact.KernelLog, fact.CNIPodLog},
-	Match:   told(0.88, moduleMissing),
+	Match: func(f *fact.Facts) []Finding {
+		said := without(current(f, f.Said(moduleMissing)), mayIgnore)
+		if f.Whole && daemonsUp(f) {
+			return nil // built in, or not needed: what networks the node is up
+		}
+		return some(cite(scopedTree(f, 0.88, 0.5), said))
+	},
 })

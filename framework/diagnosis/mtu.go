@@ -4,6 +4,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
@@ -52,23 +53,40 @@ func linkMTUs(f *fact.Facts) []Finding {
 			found = append(found, mtuFinding(over, under,
 				fmt.Sprintf("%s on %s has MTU %d, but its underlay %s with MTU %d leaves room for %d", over.Name, over.Node, over.MTU, under.Name, under.MTU, under.MTU-over.Overhead())))
 		}
-		for _, pod := range f.Links {
-			if pod.Node != over.Node || !pod.Pod() || pod.MTU <= over.MTU || routesLimit(f, pod) {
-				continue
-			}
+		if pod, known := newestPod(f, over.Node); known && pod.MTU > over.MTU && intended(f, over, pod) > over.MTU {
 			found = append(found, mtuFinding(pod, over,
-				fmt.Sprintf("pods on %s have MTU %d, more than the %d of %s that carries them to other nodes", over.Node, pod.MTU, over.MTU, over.Name)))
-			break
+				fmt.Sprintf("pods on %s get MTU %d, more than the %d of %s that carries them to other nodes", over.Node, pod.MTU, over.MTU, over.Name)))
 		}
 	}
 	return append(found, unequal(f)...)
 }
 
-// routesLimit tells whether the CNI limits packets by routes instead of by the
-// interface (Cilium gives pods the underlay's MTU and routes with a smaller
-// one).
-func routesLimit(_ *fact.Facts, pod fact.Link) bool {
-	return len(pod.Name) > 3 && pod.Name[:3] == "lxc"
+// newestPod is the pod interface made last: older ones may have another MTU
+// from before a change.
+func newestPod(f *fact.Facts, node string) (fact.Link, bool) {
+	var newest fact.Link
+	found := false
+	for _, l := range f.Links {
+		// Cilium gives pods the underlay's MTU and limits packets by routes.
+		if l.Node == node && l.Pod() && !strings.HasPrefix(l.Name, "lxc") && (!found || l.Index > newest.Index) {
+			newest, found = l, true
+		}
+	}
+	return newest, found
+}
+
+// intended is the MTU the CNI means pods to have: its configuration's, else
+// that of its routes into the overlay, else what the newest pod got.
+func intended(f *fact.Facts, over, pod fact.Link) int {
+	if config, known := inUse(f, over.Node); known && config.MTU > 0 {
+		return config.MTU
+	}
+	for _, r := range f.RoutesOf(over.Node) {
+		if r.Dev == over.Name && r.MTU > 0 {
+			return r.MTU
+		}
+	}
+	return pod.MTU
 }
 
 func mtuFinding(large, small fact.Link, title string) Finding {

@@ -42,7 +42,7 @@ var _ = Register(Rule{
 	Match: func(f *fact.Facts) []Finding {
 		found := some(cite(0.88, current(f, f.Said(nodeIPChanged))))
 		cert := without(without(current(f, f.Said(certNotForIP)), metricsText), registryText)
-		cert = where(cert, func(s fact.Statement) bool { return !sandboxFailure.MatchString(s.Text) })
+		cert = without(without(cert, sandboxFailure), cniContext)
 		found = append(found, some(cite(0.88, cert))...)
 		return append(found, strangers(f)...)
 	},

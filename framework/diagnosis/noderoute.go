@@ -19,8 +19,10 @@ var routeMissing = fact.Say("a route to a node's pods is missing",
 	`no node-to-node routes? (?:found|exist)|no routes? to (?:the )?(?:pod|other) `,
 	`(?:AddRoute|CreateRoute|WaitCreate).{0,160}(?:error|fail)`,
 	`RTNETLINK answers: (?:network is unreachable|no such process)`,
-	`connect: network is unreachable`, `from \S+ icmp_seq=\d+ destination (?:host|net) unreachable`,
+	`from \S+ icmp_seq=\d+ destination (?:host|net) unreachable`,
 )
+
+var netUnreachable = fact.Say("a node or pod has no route at all to an address", `connect: network is unreachable`)
 
 var _ = Register(Rule{
 	Code:       NodeRouteMissing,
@@ -42,6 +44,9 @@ var _ = Register(Rule{
 				confidence = 0.6
 			}
 			found = some(cite(confidence, current(f, f.Said(routeMissing))))
+			if len(found) == 0 && !f.Whole {
+				found = some(cite(0.45, f.Said(netUnreachable)))
+			}
 		}
 		for _, n := range f.Nodes {
 			if strings.Contains(n.NoNetwork, "Route") {
@@ -67,7 +72,7 @@ func missingRoutes(f *fact.Facts) []Finding {
 			if good {
 				continue
 			}
-			one := Finding{Confidence: 0.92, direct: true, Step: string(fact.NetworkState),
+			one := Finding{Confidence: 0.92, peers: []string{r.node}, Step: string(fact.NetworkState),
 				Title: fmt.Sprintf("%s has no route to %s, the pods of %s", node, r.prefix, r.node)}
 			if known && route.Kind != "unicast" {
 				one.Title = fmt.Sprintf("%s has a %s route for %s, the pods of %s", node, route.Kind, r.prefix, r.node)

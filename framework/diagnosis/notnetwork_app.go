@@ -57,7 +57,7 @@ var _ = Register(Rule{
 
 // ofNetwork tells whether a statement is about a pod of the network itself.
 func ofNetwork(s fact.Statement) bool {
-	return daemonPod.MatchString(s.Pod) || daemonPod.MatchString(s.Quote.Text) || ownPods.MatchString(s.Pod) || ownPods.MatchString(s.Quote.Text)
+	return cniContext.MatchString(s.Text) || daemonPod.MatchString(s.Pod) || daemonPod.MatchString(s.Quote.Text) || ownPods.MatchString(s.Pod) || ownPods.MatchString(s.Quote.Text)
 }
 
 // fromCheck tells whether the failed check names the pod.

@@ -75,7 +75,7 @@ var (
 		`no space left on device`, `disk quota exceeded`, `too many open files`, `cannot allocate memory`, `resource temporarily unavailable`,
 		`(?:no runtime for|runtime handler|RuntimeClass) "?[\w.-]*"? (?:is configured|not (?:found|supported|configured))`, `RuntimeHandler "[^"]*" not supported`,
 		`seccomp.{0,100}(?:fail|error|not (?:supported|found|permitted)|invalid)`, `apparmor.{0,100}(?:fail|error|not (?:supported|found|loaded)|denied)`,
-		`failed to (?:mount|create|prepare) .{0,100}(?:rootfs|overlay|snapshot)`, `ttrpc: closed`, `shim.{0,60}(?:exited|died|disconnected|closed)`,
+		`failed to (?:mount|create|prepare) .{0,100}(?:rootfs|overlay|snapshot)`, `ttrpc: closed`, `shim.{0,60}(?:exited|died) unexpectedly`,
 		`container init (?:caused|was OOM|exited)|process_linux\.go:\d+`, `write /proc/self/attr/keycreate`, `bpf_prog_query`, `Delegation not available for unit type`,
 		`failed to (?:start|create) sandbox (?:container )?task`, `unable to start unit .{0,80}(?:scope|slice)`, `dbus: connection closed|failed to connect to dbus`,
 		`read-only file system`, `failed to create pod cgroup|failed to ensure that the pod.{0,60}cgroups`, `exec: \S*(?:runc|containerd-shim\S*)\S*: (?:executable file not found|no such file)`,
@@ -84,7 +84,7 @@ var (
 		`FailedMount`, `FailedAttachVolume`, `MountVolume\.\w+ failed`, `unable to (?:attach or )?mount volumes`, `Multi-Attach error`,
 	)
 	// ownCommand matches containers whose own command is wrong.
-	ownCommand = regexp.MustCompile(`(?i)starting container process caused|exec: "[^"]*": (?:executable file not found|stat|permission denied|is a directory)|unable to start container process: exec|exec format error`)
+	ownCommand = regexp.MustCompile(`(?i)starting container process caused:? "?exec|exec: "[^"]*": (?:executable file not found|stat|permission denied|is a directory)|unable to start container process: exec|exec format error`)
 )
 
 var _ = Register(Rule{
@@ -99,11 +99,18 @@ var _ = Register(Rule{
 	Refutes: "a container without network (hostNetwork) starting on the node",
 	Looks:   []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
-		said := without(without(current(f, f.Said(sandboxRuntime)), ownCommand), pluginText)
-		found := some(cite(scopedTree(f, 0.86, 0.45), said))
-		return append(found, some(cite(scopedTree(f, 0.7, 0.4), current(f, f.Said(mounts))))...)
+		said := without(without(lately(f, sandboxRetry, f.Said(sandboxRuntime)), ownCommand), pluginText)
+		volumes := lately(f, sandboxRetry, f.Said(mounts))
+		if f.Whole { // only what keeps a pod from starting
+			said, volumes = matching(said, startFailure), nil
+		}
+		return append(some(cite(scopedTree(f, 0.86, 0.7), said)), some(cite(0.7, volumes))...)
 	},
 })
+
+// startFailure matches what the kubelet says when a sandbox or container cannot
+// be started.
+var startFailure = regexp.MustCompile(`(?i)(?:Create|Run)PodSandbox|FailedCreatePodSandBox|create pod sandbox|StartContainer|CreateContainerError|RunContainerError|failed to start sandbox`)
 
 // pluginText matches failures inside a CNI plugin.
 var pluginText = regexp.MustCompile(`(?i)plugin type=|networkPlugin cni`)

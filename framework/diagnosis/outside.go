@@ -56,12 +56,13 @@ var _ = Register(Rule{
 		var found []Finding
 		for _, d := range drops(f) {
 			if d.purpose == toOutside {
-				one := dropped(d)
+				one := dropped([]drop{d})
+				one.direct = false // a rule against all forwarding is the node's firewall's
 				one.Confidence = scoped(f, "egress", one.Confidence, 0.5)
 				found = append(found, one)
 			}
 		}
-		said := without(without(current(f, f.Said(pullUnreachable)), resolution), proxyText)
+		said := without(without(without(current(f, f.Said(pullUnreachable)), resolution), proxyText), inside)
 		found = append(found, some(cite(scopedTree(f, 0.85, 0.6), said))...)
 		if !f.Whole {
 			other := without(without(without(f.Said(outsideUnreachable), resolution), proxyText), cniContext)

@@ -12,8 +12,13 @@ var podDNS = fact.Say("a pod's resolv.conf is cut short or cannot be made",
 	`open (?P<file>\S*resolv\.conf): no such file or directory`, `resolv\.conf"?: (?:no such file|permission denied|too many)`,
 	`(?:couldn't|could not|failed to|unable to) (?:find|read|open|parse|get|stat) .{0,40}resolv\.conf`,
 	`invalid (?:dnsPolicy|DNSPolicy|dns ?config)`, `ClusterFirst is not (?:supported|set)|kubelet does not have ClusterDNS IP configured`, `MissingClusterDNS`,
-	`ndots:? ?(?:[6-9]|1[0-9])\b`, `dnsPolicy: ?(?:Default|None)\b`, `dnsConfig.{0,60}(?:invalid|required|must)`,
-	`spec\.dnsConfig\.(?:nameservers|searches)`,
+	`dnsConfig.{0,60}(?:invalid|required|must)`, `spec\.dnsConfig\.(?:nameservers|searches)`,
+)
+
+// podDNSSpec is what a pod asks for, which only somebody who pasted it means to
+// be wrong.
+var podDNSSpec = fact.Say("a pod's DNS settings are not the default",
+	`ndots:? ?(?:[6-9]|1[0-9])\b`, `dnsPolicy: ?(?:Default|None)\b`,
 )
 
 var _ = Register(Rule{
@@ -27,12 +32,11 @@ var _ = Register(Rule{
 	Refutes: "the pod's resolv.conf naming the cluster's DNS Service and the cluster's search domains",
 	Looks:   []fact.Sort{fact.KubeletLog, fact.PodStatus},
 	Match: func(f *fact.Facts) []Finding {
-		said := current(f, f.Said(podDNS))
 		if f.Whole {
 			// Surplus name servers are cut on many healthy clusters.
-			return some(cite(scoped(f, "dns", 0.7, 0), said))
+			return some(cite(scoped(f, "dns", 0.6, 0), current(f, f.Said(podDNS))))
 		}
-		return some(cite(0.9, said))
+		return append(some(cite(0.9, f.Said(podDNS))), some(cite(0.6, f.Said(podDNSSpec)))...)
 	},
 })
 

@@ -72,7 +72,7 @@ func rank(f *fact.Facts, all []Finding) []Finding {
 		explained := false
 		for j := range all {
 			cause := &all[j]
-			if i == j || !suppresses(cause.Code, found.Code) || !together(cause.Nodes, found.Nodes) ||
+			if i == j || !suppresses(cause.Code, found.Code) || !together(cause.Nodes, append(found.peers, found.Nodes...)) ||
 				found.direct || found.Confidence > cause.Confidence+explains || cause.Confidence < leastConfidence {
 				continue
 			}

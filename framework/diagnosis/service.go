@@ -32,7 +32,7 @@ var _ = Register(Rule{
 	Match: func(f *fact.Facts) []Finding {
 		found := unselecting(f)
 		if len(found) == 0 && !f.Whole {
-			said := f.Said(noEndpoints)
+			said := without(f.Said(noEndpoints), ownPods)
 			one := cite(0.8, said)
 			if service := arg(said, "service"); service != "" {
 				one.Title = "Service " + service + " has no endpoints: its selector matches no ready pod"

@@ -71,7 +71,7 @@ func unknown(f *fact.Facts) *Unknown {
 		}
 	}
 	u.Symptoms = symptoms(f)
-	if f.Whole && len(u.Symptoms) == 0 && len(u.Clues) == 0 {
+	if f.Whole && len(u.Symptoms) == 0 {
 		return nil
 	}
 	for _, r := range rules {

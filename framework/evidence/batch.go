@@ -84,8 +84,8 @@ func (w *Writer) exec(ctx context.Context, c *cluster.Cluster, argv []string) (c
 // command prints, and prints its standard error behind its standard output. The
 // clock is /proc/uptime because reading it needs no process.
 func batchScript(mark string, limit time.Duration) string {
-	return fmt.Sprintf(`t=
-command -v timeout >/dev/null 2>&1 && t='timeout -k 1 %.3f'
+	return fmt.Sprintf(`t='timeout -k 1 %.3f'
+$t true 2>/dev/null || t=
 exec 3>&1
 run() {
 i=$1; shift

@@ -29,7 +29,8 @@ type bundle struct {
 
 	mu       sync.Mutex
 	manifest Manifest
-	left     int64 // bytes that may still be written
+	left     int64  // bytes that may still be written
+	scarce   string // whose limit that is
 	closed   bool
 	errs     []error
 }
@@ -44,7 +45,10 @@ func newBundle(r Request) (*bundle, error) {
 	if err := os.MkdirAll(r.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create the bundle's directory: %w", err)
 	}
-	b.left = min(r.Limits.Bundle, max(r.Limits.Run-besides(r), 0)/4)
+	b.left, b.scarce = r.Limits.Bundle, "bundle"
+	if share := max(r.Limits.Run-besides(r), 0) / 4; share < b.left {
+		b.left, b.scarce = share, "run"
+	}
 	b.limits.Item = min(r.Limits.Item, max(b.left/4, smallest))
 	return b, b.write()
 }
@@ -86,7 +90,7 @@ func (b *bundle) store(item Item, content []byte) {
 	}
 	if int64(len(content)) > b.left {
 		if b.left < smallest {
-			item.Path, item.Status, item.Reason = "", Unavailable, fmt.Sprintf("not kept: the %s's limit of bytes is used up", b.fullest())
+			item.Path, item.Status, item.Reason = "", Unavailable, fmt.Sprintf("not kept: the %s's limit of bytes is used up", b.scarce)
 			b.manifest.Items = append(b.manifest.Items, item)
 			return
 		}
@@ -112,13 +116,6 @@ func (b *bundle) store(item Item, content []byte) {
 	item.Size = int64(len(content))
 	b.left -= item.Size
 	b.manifest.Items = append(b.manifest.Items, item)
-}
-
-func (b *bundle) fullest() string {
-	if b.limits.Run < 4*b.limits.Bundle {
-		return "run"
-	}
-	return "bundle"
 }
 
 // write puts manifest.json in place, whole or not at all.

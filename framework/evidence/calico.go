@@ -6,7 +6,7 @@ package evidence
 var calicoNamespaces = []string{"kube-system", "calico-system"}
 
 var _ = Register(logsOf("calico-logs", "Calico pod logs",
-	workload{selector: "k8s-app in (calico-node, canal)", namespaces: calicoNamespaces, prefix: "calico-node-", everyNode: true},
+	workload{selector: "k8s-app=calico-node", namespaces: calicoNamespaces, prefix: "calico-node-", everyNode: true},
 	workload{selector: "k8s-app=calico-typha", namespaces: calicoNamespaces, prefix: "calico-typha-"},
 	workload{selector: "k8s-app=calico-kube-controllers", namespaces: calicoNamespaces, prefix: "calico-kube-controllers-"},
 	workload{selector: "k8s-app=tigera-operator", namespaces: []string{"tigera-operator"}, prefix: "tigera-operator-"},

@@ -94,18 +94,6 @@ func collectCNIConfig(ctx context.Context, c *cluster.Cluster, _ string, w *Writ
 // mostFiles is how many configuration files of a node are read.
 const mostFiles = 40
 
-// named is a command with its placeholders filled in, in its file too. What is
-// filled in comes from the node: it is quoted where a shell would act on it.
-func (w *Writer) named(c command, pairs ...string) command {
-	words := slices.Clone(pairs)
-	for i := 1; i < len(words); i += 2 {
-		words[i] = word(words[i])
-	}
-	filled := w.filled([]command{c}, words...)[0]
-	filled.file = path.Clean(fill(c.file, pairs...))
-	return filled
-}
-
 // plugins are the plugins a CNI configuration names, chained and IPAM ones too;
 // none when it does not parse.
 func plugins(configuration []byte) []string {

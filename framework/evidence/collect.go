@@ -111,11 +111,10 @@ func (run *collection) skip(col Collector) bool {
 // onNode runs the node collectors on one node, each for itself.
 func (run *collection) onNode(ctx context.Context, node string, collectors []Collector) {
 	execs := make(chan struct{}, parallelExecs)
-	greeter := run.writer("node-access", node)
-	silent := greeter.greet(ctx, run.Cluster)
+	silent := run.writer(nodeAccess.Name, node).greet(ctx, run.Cluster)
 	var running sync.WaitGroup
 	for _, col := range collectors {
-		if col.PerNode == nil {
+		if col.PerNode == nil || silent == nil && col.Name == nodeAccess.Name {
 			continue
 		}
 		w := run.writer(col.Name, node)

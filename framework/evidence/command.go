@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,12 +77,29 @@ func perNode(commands []command) func(context.Context, *cluster.Cluster, string,
 // filled are the commands with values for the placeholders: those every command
 // may have, and pairs of placeholder and value.
 func (w *Writer) filled(commands []command, pairs ...string) []command {
-	pairs = append(pairs, "<since>", strconv.FormatInt(w.since.Unix(), 10), "<node>", w.node)
-	values := strings.NewReplacer(pairs...)
+	pairs = append(slices.Clone(pairs), "<since>", strconv.FormatInt(w.since.Unix(), 10), "<node>", w.node)
 	filled := slices.Clone(commands)
 	for i := range filled {
-		filled[i].line = values.Replace(filled[i].line)
+		filled[i].line = fill(filled[i].line, pairs...)
 	}
+	return filled
+}
+
+// fill puts values in place of the placeholders of a text. Pairs are placeholder
+// and value, e.g. "<node>", "worker2".
+func fill(text string, pairs ...string) string {
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// named is a command with its placeholders filled in, in its file too. What is
+// filled in comes from the node: it is quoted where a shell would act on it.
+func (w *Writer) named(c command, pairs ...string) command {
+	words := slices.Clone(pairs)
+	for i := 1; i < len(words); i += 2 {
+		words[i] = word(words[i])
+	}
+	filled := w.filled([]command{c}, words...)[0]
+	filled.file = path.Clean(fill(c.file, pairs...))
 	return filled
 }
 

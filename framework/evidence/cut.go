@@ -14,8 +14,9 @@ import (
 type cutter struct {
 	limit      int // bytes
 	head, tail []byte
-	dropped    int // bytes between head and tail
-	lines      int // lines in them
+	dropped    int  // bytes between head and tail
+	lines      int  // lines in them
+	whole      bool // the tail begins with a line
 }
 
 func (c *cutter) Write(p []byte) (int, error) {
@@ -34,6 +35,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 // drop leaves out the first n bytes of the tail.
 func (c *cutter) drop(n int) {
 	c.dropped += n
+	c.whole = c.tail[n-1] == '\n'
 	c.lines += bytes.Count(c.tail[:n], []byte("\n"))
 	c.tail = append(c.tail[:0], c.tail[n:]...)
 }
@@ -51,7 +53,7 @@ func (c *cutter) kept() (content []byte, reason string) {
 		c.dropped += len(c.head) - i
 		c.head = c.head[:i]
 	}
-	if i := bytes.IndexByte(c.tail, '\n') + 1; i > 0 && i < len(c.tail)/2 {
+	if i := bytes.IndexByte(c.tail, '\n') + 1; !c.whole && i > 0 && i < len(c.tail)/2 {
 		c.drop(i)
 	}
 	reason = fmt.Sprintf("%d bytes (%d lines) left out between head and tail", c.dropped, c.lines)

@@ -4,6 +4,19 @@
 // bundle: a directory of files and a manifest that says of each what it is, how
 // it was had, or why it could not be had. It draws no conclusions and changes
 // nothing on the cluster.
+//
+// A bundle holds
+//
+//	manifest.json                       what is here and what is not, and why
+//	cluster/<file>                      of the cluster as a whole
+//	cluster/<namespace>/<file>          events and objects of a namespace
+//	nodes/<node>/<file>                 logs and state of a node
+//	nodes/<node>/files/<path>           files of the node below their own path
+//	nodes/<node>/listing/<path>.txt     directories of the node, also missing ones
+//	nodes/<node>/pod-logs/<pod>.log     pod logs read on the node, where the API gave none
+//	pods/<namespace>/<pod>/<file>       describe.txt, <container>.log, <container>.previous.log
+//
+// Steps lists every file with the command that yields it.
 package evidence
 
 import (

@@ -96,7 +96,7 @@ func newNode(t *testing.T, programs, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"sh", "timeout", "date"} {
+	for _, name := range []string{"sh", "timeout", "date", "true"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			t.Skipf("this machine has no %s", name)

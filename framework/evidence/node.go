@@ -63,7 +63,17 @@ func (s Subject) involved() []string {
 }
 
 // hello is what a node is asked first, to learn whether it answers at all.
-var hello = command{line: "date; uptime; uname -a", file: "uptime.txt", answers: true}
+var hello = []command{{line: "date; uptime; uname -a", file: "uptime.txt", answers: true}}
+
+// nodeAccess goes before the other collectors of a node: they are not run on
+// one that does not answer.
+var nodeAccess = Register(Collector{
+	Name: "node-access", Title: "whether the node answers", Always: true,
+	Steps: steps(hello),
+	PerNode: func(ctx context.Context, c *cluster.Cluster, _ string, w *Writer) error {
+		return w.greet(ctx, c)
+	},
+})
 
 // greet returns an error that says what is known of the node when it does not
 // answer.
@@ -71,11 +81,11 @@ func (w *Writer) greet(ctx context.Context, c *cluster.Cluster) error {
 	if c.Access == nil {
 		return fmt.Errorf("no way to run commands on nodes of this cluster; type it on %s", w.node)
 	}
-	asked, cancel := context.WithTimeout(ctx, w.timeouts.NodeCommand)
-	defer cancel()
-	a := w.ask(asked, c, []command{hello})[0]
+	// ask gives it twice a command's time: a node that is merely slow must not
+	// lose all its evidence.
+	a := w.ask(ctx, c, hello)[0]
 	if a.err == nil {
-		w.keep(c, hello, a)
+		w.keep(c, hello[0], a)
 		return nil
 	}
 	// Not wrapped: one silence is not a timeout of every command.

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -81,10 +80,4 @@ func wanted(named []string) (collectors []Collector, unknown []string) {
 	}
 	slices.Sort(rest)
 	return collectors, slices.Compact(rest)
-}
-
-// fill puts values in place of the placeholders of a step's text. Pairs are
-// placeholder and value, e.g. "<node>", "worker2".
-func fill(text string, pairs ...string) string {
-	return strings.NewReplacer(pairs...).Replace(text)
 }

@@ -9,12 +9,12 @@ var runtimeConfig = []command{
 	{line: "crictl info", file: "runtime/crictl-info.json"},
 	{line: "containerd config dump", file: "runtime/containerd-config.toml"},
 	{line: "crio config", file: "runtime/crio-config.toml"},
-	{line: "pgrep -a 'cri-dockerd|kubelet'", file: "runtime/command-lines.txt"},
+	{line: "pgrep -a 'cri-docker|kubelet'", file: "runtime/command-lines.txt", answers: true},
 }
 
 var runtimeState = append([]command{
 	{line: "systemctl status kubelet containerd docker cri-docker crio --no-pager --full --lines=0", file: "runtime/services.txt", answers: true},
-	{line: "crictl version", file: "runtime/crictl-version.txt"},
+	{line: "crictl version", file: "runtime/crictl-version.txt", answers: true},
 	{line: "crictl pods", file: "runtime/crictl-pods.txt"},
 	{line: "crictl ps -a", file: "runtime/crictl-ps.txt"},
 	{line: "ctr -n k8s.io containers ls", file: "runtime/ctr-containers.txt"},

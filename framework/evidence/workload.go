@@ -42,7 +42,7 @@ func logsOf(name, title string, loads ...workload) Collector {
 	workloads.Unlock()
 	var documented []Step
 	for _, load := range loads {
-		command := fmt.Sprintf("kubectl logs -n %s -l %s --all-containers --prefix --timestamps", load.namespaces[0], load.selector)
+		command := fmt.Sprintf("kubectl logs -n %s -l %s --all-containers --prefix --timestamps --tail=%d", load.namespaces[0], load.selector, logLines)
 		documented = append(documented,
 			Step{Command: command, Yields: "pods/<namespace>/<pod>/<container>.log"},
 			Step{Command: command + " --previous", Yields: "pods/<namespace>/<pod>/<container>.previous.log"},

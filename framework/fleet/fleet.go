@@ -106,7 +106,7 @@ func Able(env *check.Env) ([]cluster.Node, error) {
 			nodes = append(nodes, node)
 			continue
 		}
-		errs = append(errs, &check.Inconclusive{Node: node.Name, Why: "it runs " + node.OS + " and the probe is a Linux program"})
+		errs = append(errs, &check.NotApplicable{Node: node.Name, Lacks: "Linux, it runs " + node.OS + " and the probe does not"})
 	}
 	return nodes, errors.Join(errs...)
 }

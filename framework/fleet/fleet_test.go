@@ -149,7 +149,7 @@ func TestAskJudgesOnlyWhatWasAnswered(t *testing.T) {
 	}
 	for _, says := range []string{
 		"n000: wanted x, observed timed-out (i/o timeout)", "n001: probe /probe-n001 could not be asked: container not found",
-		"n002: probe /probe-n002 did not answer x", "n003: no probe pod is ready there", "n004: it runs windows",
+		"n002: probe /probe-n002 did not answer x", "n003: no probe pod is ready there", "n004: not applicable: Linux, it runs windows and the probe does not",
 	} {
 		if !strings.Contains(err.Error(), says) {
 			t.Errorf("nothing says %q:\n%v", says, err)

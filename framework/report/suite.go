@@ -227,7 +227,9 @@ func (s *Suite) finish(t *testing.T) {
 		fmt.Fprintln(s.log, "cniproof: write the reports:", err)
 		t.Fail()
 	}
-	fmt.Fprintln(s.log, Summary(run))
+	if s.round != nil {
+		fmt.Fprintln(s.log, Summary(run))
+	}
 	fmt.Fprintln(s.log, "report:", filepath.Join(s.session.Dir, "report.html"))
 	if s.problem != nil {
 		fmt.Fprintln(s.log, "cniproof:", s.problem)

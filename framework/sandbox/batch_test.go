@@ -95,8 +95,8 @@ func TestBatchFollowsPodsToTheirEnd(t *testing.T) {
 	var nodes []string
 	for _, s := range states {
 		nodes = append(nodes, s.Node)
-		if latency, ok := s.Latency(); !ok || latency < 25*time.Millisecond || latency > 5*time.Second {
-			t.Errorf("%s: latency %v, %v; wanted some 30ms", s.Name, latency, ok)
+		if latency, ok := s.Latency(); !ok || latency <= 0 {
+			t.Errorf("%s: latency %v, %v; wanted one", s.Name, latency, ok)
 		}
 	}
 	if !slices.Equal(nodes, []string{"one", "two", "two"}) {
@@ -209,7 +209,7 @@ func TestRefusals(t *testing.T) {
 		client.PrependReactor("list", "events", func(ktesting.Action) (bool, runtime.Object, error) {
 			return true, nil, apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", errors.New("no RBAC policy matched"))
 		})
-		if _, err := Open(t.Context(), env, "starts"); !apierrors.IsForbidden(errors.Unwrap(err)) {
+		if _, err := Open(t.Context(), env, "starts"); !apierrors.IsForbidden(err) {
 			t.Errorf("got %v, wanted it to say that watching is forbidden", err)
 		}
 	})

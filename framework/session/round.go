@@ -53,8 +53,8 @@ func (s *Session) Round(name string) (*Round, error) {
 }
 
 // Check is the check's result; it runs, prerequisites first, unless it already
-// did in this round. An error means that the run was interrupted or its own
-// files cannot be used, never that a check failed.
+// did in this round. An error means that the run's own files cannot be used,
+// never that a check failed; a check that ctx cut short is inconclusive.
 func (r *Round) Check(ctx context.Context, id string) (check.Result, error) {
 	return r.runner.Result(ctx, id)
 }

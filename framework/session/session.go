@@ -71,9 +71,6 @@ func New(in Input) (*Session, error) {
 		s.State = *in.State
 		return s, nil
 	}
-	if err := validate(in.Options); err != nil {
-		return nil, err
-	}
 	s.Started = time.Now()
 	suffix := make([]byte, 3)
 	_, _ = rand.Read(suffix) // never fails, see its documentation
@@ -94,6 +91,9 @@ func New(in Input) (*Session, error) {
 // is for the person who started the run.
 func (s *Session) Open(ctx context.Context) error {
 	timeouts := s.Options.Timeouts
+	if err := validate(s.Options); err != nil {
+		return err
+	}
 	if s.provider == nil {
 		s.provider = cluster.Existing(cluster.ExistingOptions{
 			Kubeconfig: config.Path(s.Options.Kubeconfig), Context: s.Options.Context, Timeouts: timeouts, Log: s.Log,
@@ -129,12 +129,12 @@ func (s *Session) Close() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.Options.Timeouts.Cleanup)
 	defer cancel()
-	var errs []error
 	pods, hosts := workloads.Namespaces(s.RunID)
-	for _, ns := range []string{hosts, pods} {
-		errs = append(errs, s.removeNamespace(ctx, ns))
+	removed := make(chan error)
+	for _, ns := range []string{pods, hosts} {
+		go func() { removed <- s.removeNamespace(ctx, ns) }()
 	}
-	return errors.Join(errs...)
+	return errors.Join(<-removed, <-removed)
 }
 
 // Scope are the nodes to judge: those of -nodes, else all.

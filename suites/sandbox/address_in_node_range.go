@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/fleet"
 	"github.com/cniproof/cniproof/framework/ipam"
 )
 
@@ -53,8 +54,9 @@ var _ = check.Register(check.Check{
 		if err != nil {
 			return err
 		}
-		var errs []error
-		for _, n := range env.Nodes {
+		nodes, unable := fleet.Able(env)
+		errs := []error{unable}
+		for _, n := range nodes {
 			switch holders := astray[n.Name]; {
 			case judged[n.Name] == 0:
 				errs = append(errs, &check.Inconclusive{Node: n.Name, Why: "no pod with an address of the pod network runs there"})

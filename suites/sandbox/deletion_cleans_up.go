@@ -61,7 +61,7 @@ var _ = check.Register(check.Check{
 		})
 		before := openBooks(ctx, env, pods)
 		if err := batch.Delete(ctx); err != nil {
-			return &check.Inconclusive{Why: "the pods could not be deleted", Err: err}
+			return errors.Join(missing, &check.Inconclusive{Why: "the pods could not be deleted", Err: err})
 		}
 		left := leftovers(ctx, env, batch.Await(ctx, sandbox.Gone), links)
 		return errors.Join(unable, missing, looked, left, before.kept(ctx, env))

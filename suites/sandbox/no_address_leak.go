@@ -55,7 +55,7 @@ var _ = check.Register(check.Check{
 		pods, missing := serving(batch.Await(ctx, sandbox.Serving))
 		during := openBooks(ctx, env, pods)
 		if err := batch.Delete(ctx); err != nil {
-			return &check.Inconclusive{Why: "the pods could not be deleted", Err: err}
+			return errors.Join(missing, &check.Inconclusive{Node: node, Why: "the pods could not be deleted", Err: err})
 		}
 		errs := []error{missing}
 		if errors.Is(during.err, ipam.ErrUnknown) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,13 +53,26 @@ func (c command) run(ctx context.Context) (string, error) {
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what did not end when asked to
 	}
 	if cause := context.Cause(ctx); cause != nil {
-		return "", fmt.Errorf("run %q: %w", c, cause)
+		return "", fmt.Errorf("run %s: %w", c, cause)
 	}
-	return "", fmt.Errorf("run %q: %w; it ends with:\n%s", c, err, said)
+	return "", fmt.Errorf("run %s: %w; it ends with:\n%s", c, err, said)
 }
 
-// String is the command as one would type it.
-func (c command) String() string { return strings.Join(c.argv, " ") }
+// String is the command as one would type it, without the later lines of a script.
+func (c command) String() string {
+	words := slices.Clone(c.argv)
+	for i, word := range words {
+		first, _, script := strings.Cut(word, "\n")
+		if script {
+			word = first + " ..."
+		}
+		if strings.ContainsAny(word, " '\"") {
+			word = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+		words[i] = word
+	}
+	return strings.Join(words, " ")
+}
 
 // tail keeps the last lines written to it. Safe for concurrent use.
 type tail struct {

@@ -29,11 +29,11 @@ const (
 type Options struct {
 	// Mode is ModeAuto (also when empty), ModeBuild, or the reference of an image
 	// to use as it is. ModeAuto takes an image built before for exactly these
-	// inputs, else kindest/node as this kind release pins it when its registry
+	// inputs, else kindest/node as the release of kind pins it when its registry
 	// answers, else builds. ModeBuild never asks a registry.
 	Mode string
-	// Kubernetes is the wanted minor version, "1.36". Empty takes what comes:
-	// kindest/node as kind pins it, or the newest folder kubernetes-* when building.
+	// Kubernetes is the wanted minor version, "1.36". Empty takes kind's default,
+	// or the newest folder kubernetes-* when building.
 	Kubernetes string
 	// Log gets the progress, a line per step; nil discards it.
 	Log io.Writer

@@ -8,21 +8,24 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 
 	"github.com/cniproof/cniproof/framework/cluster/engine"
 	"github.com/cniproof/cniproof/framework/config"
 )
 
-// published returns kindest/node as this kind release pins it, when it has the
-// wanted Kubernetes and is in the engine already or can be pulled. A registry that
-// does not answer is no failure: the image is built then.
+// pullLimit is how long kindest/node, 400 MB, may take: building takes as long.
+const pullLimit = 15 * time.Minute
+
+// published returns kind's own node image of the wanted Kubernetes when it is in the
+// engine already or can be pulled. A registry that does not answer is no failure: the
+// image is built then.
 func (b *builder) published(ctx context.Context, kubernetes string) (Image, bool) {
-	image := Image{Ref: defaults.Image, Source: SourceKindest, Kubernetes: tagVersion(defaults.Image)}
-	if kubernetes != "" && minor(image.Kubernetes) != kubernetes {
-		b.progress.say("kind pins Kubernetes %s, wanted is %s: building a node image instead", image.Kubernetes, kubernetes)
+	image, ok := kindest(kubernetes)
+	if !ok {
+		b.progress.say("kind %s has no node image of Kubernetes %s, building one", kindRelease, kubernetes)
 		return Image{}, false
 	}
 	if there, err := present(ctx, image.Ref); err == nil && there {
@@ -30,7 +33,7 @@ func (b *builder) published(ctx context.Context, kubernetes string) (Image, bool
 	}
 	ref, err := name.ParseReference(image.Ref)
 	if err != nil {
-		b.progress.say("kind's own node image %s is no reference, building one: %v", image.Ref, err)
+		b.progress.say("no kindest/node, building a node image: %v", err)
 		return Image{}, false
 	}
 	registry := ref.Context().Registry
@@ -39,7 +42,9 @@ func (b *builder) published(ctx context.Context, kubernetes string) (Image, bool
 		return Image{}, false
 	}
 	err = b.progress.step(ctx, "pulling "+image.Ref, func(ctx context.Context) error {
-		_, err := engine.Docker(ctx, "pull", "--quiet", image.Ref)
+		bounded, cancel := context.WithTimeoutCause(ctx, pullLimit, fmt.Errorf("not pulled within %v", pullLimit))
+		defer cancel()
+		_, err := engine.Docker(bounded, "pull", "--quiet", image.Ref)
 		return err
 	})
 	if err != nil {

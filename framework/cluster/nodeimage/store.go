@@ -57,6 +57,9 @@ func (s store) artifact(name, key string, build func(dir string) error) (string,
 	if err := build(scratch); err != nil {
 		return "", err
 	}
+	if err := os.Chmod(scratch, 0o755); err != nil { // MkdirTemp hides it from others
+		return "", fmt.Errorf("make the artifact %s readable: %w", name, err)
+	}
 	if err := os.Rename(scratch, final); err != nil {
 		return "", fmt.Errorf("keep the artifact %s: %w", name, err)
 	}

@@ -19,7 +19,7 @@ import (
 func main() {
 	options := nodeimage.Options{Log: os.Stderr}
 	flag.StringVar(&options.Mode, "mode", nodeimage.ModeAuto, `"auto": an image built before from the same inputs, else kindest/node when its registry answers, else build; "build": never ask a registry; else the image to use`)
-	flag.StringVar(&options.Kubernetes, "kubernetes", "", "minor version, e.g. 1.36 (default: kindest/node's own, or the newest in kind-configs/node-image when building)")
+	flag.StringVar(&options.Kubernetes, "kubernetes", "", "minor version, e.g. 1.36 (default: kind's default, or the newest in kind-configs/node-image when building)")
 	plugins := flag.Bool("cni-plugins", false, "build the CNI plugins only, which kindest/node lacks, and print their directory")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./framework/cmd/node-image [flags]\n\n"+

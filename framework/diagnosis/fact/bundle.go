@@ -20,15 +20,16 @@ type item struct {
 type manifest struct {
 	Version int
 	Started time.Time
+	Subject struct{ Since time.Time }
 	Items   []item
 }
 
-// readManifest returns the items by path relative to the manifest's folder,
+// readManifest returns a manifest and its items by path relative to its folder,
 // and nil for what is no manifest.
-func readManifest(data []byte) (map[string]item, time.Time) {
+func readManifest(data []byte) (manifest, map[string]item) {
 	var m manifest
 	if json.Unmarshal(data, &m) != nil || m.Version == 0 {
-		return nil, time.Time{}
+		return m, nil
 	}
 	items := map[string]item{}
 	for _, i := range m.Items {
@@ -36,7 +37,7 @@ func readManifest(data []byte) (map[string]item, time.Time) {
 			items[path.Clean(i.Path)] = i
 		}
 	}
-	return items, m.Started
+	return m, items
 }
 
 // readCheck reads check.json, a check.Result.

@@ -103,8 +103,13 @@ func (e errMissing) Error() string { return "it has no " + string(e) }
 // dirParser reads the output of ls -l, with the folder's name before it.
 type dirParser struct {
 	facts *Facts
-	open  bool
+	// file is the listing's own path, which may tell the folder's:
+	// nodes/<node>/listing/opt/cni/bin.txt.
+	file string
+	open bool
 }
+
+var listingPath = regexp.MustCompile(`/listing(/.*(?:cni|net\.d)[^.]*(?:\.d)?)\.txt$`)
 
 var (
 	dirHeading  = regexp.MustCompile(`^(?:[$#=>-]+ )?(?:ls (?:-\S+ )*)?(/[\w./-]*(?:cni|net\.d)[\w./-]*):?$`)
@@ -125,6 +130,10 @@ func (p *dirParser) line(q Quote) {
 		p.facts.Dirs = append(p.facts.Dirs, Dir{Path: m[1], Missing: true, Quote: q})
 		p.open = false
 		return
+	}
+	if m := listingPath.FindStringSubmatch(p.file); m != nil && !p.open && q.Line == 1 && dirEmpty.MatchString(text) {
+		p.facts.Dirs = append(p.facts.Dirs, Dir{Path: m[1], Quote: q})
+		p.open = true
 	}
 	if !p.open {
 		return

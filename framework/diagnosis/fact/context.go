@@ -9,8 +9,9 @@ import (
 
 // Prefixes that say where a line comes from.
 var (
-	// journalLine is "Nov 22 14:45:25.289 worker kubelet[2281]: ...".
-	journalLine = regexp.MustCompile(`^[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d(?:\.\d+)? ([A-Za-z0-9][A-Za-z0-9.-]*) ([A-Za-z][\w.@-]*?)(?:\[\d+\])?: `)
+	// journalLine is "Nov 22 14:45:25.289 worker kubelet[2281]: ...", or with a
+	// date of ISO 8601.
+	journalLine = regexp.MustCompile(`^(?:[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d(?:\.\d+)?|\d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-][\d:]+)) ([A-Za-z0-9][A-Za-z0-9.-]*) ([A-Za-z][\w.@-]*?)(?:\[\d+\])?: `)
 	// prefixedLine is kubectl logs --prefix: "[pod/name/container] ...".
 	prefixedLine = regexp.MustCompile(`^\[pod/([a-z0-9.-]+)/[a-z0-9.-]+\] `)
 	// eventSource is "kubelet, node01" as describe and get events print it.

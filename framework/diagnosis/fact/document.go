@@ -23,8 +23,10 @@ type documentParser struct {
 	size  int
 	first Quote
 	json  bool
-	// heading is the last line that announced a file: "### cat /etc/cni/...".
+	// heading is the file that announced was last: "### cat /etc/cni/...", and
+	// headed that line.
 	heading string
+	headed  Quote
 }
 
 var (
@@ -59,7 +61,7 @@ func (p *documentParser) open() bool { return len(p.lines) > 0 }
 func (p *documentParser) begin(q Quote) {
 	text := q.Text
 	if m := fileHeading.FindStringSubmatch(text); m != nil {
-		p.heading = m[1]
+		p.heading, p.headed = m[1], q
 		return
 	}
 	switch {
@@ -94,7 +96,11 @@ func (p *documentParser) end() {
 	whole := &document{file: p.file, first: p.first.Line, lines: p.lines}
 	p.lines = nil
 	if path := p.configPath(); p.json && path != "" {
-		p.facts.Configs = append(p.facts.Configs, parseNetworkConfig(path, text, p.first))
+		quoted := p.first
+		if p.heading != "" {
+			quoted = p.headed
+		}
+		p.facts.Configs = append(p.facts.Configs, parseNetworkConfig(path, text, quoted))
 		p.heading = ""
 		return
 	}
@@ -113,12 +119,16 @@ func (p *documentParser) end() {
 // when it is from none.
 func (p *documentParser) configPath() string {
 	for _, path := range []string{p.heading, p.file} {
-		if IsNetworkConfig(path) && strings.Contains(path, "cni") {
-			if at := strings.Index(path, "/etc/"); at >= 0 {
-				return path[at:]
-			}
-			return path
+		if !IsNetworkConfig(path) || !strings.Contains(path, "net.d/") {
+			continue
 		}
+		if _, onNode, found := strings.Cut(path, "/files/"); found {
+			return "/" + onNode
+		}
+		if at := strings.Index(path, "/etc/"); at >= 0 {
+			return path[at:]
+		}
+		return path
 	}
 	return ""
 }

@@ -11,10 +11,16 @@ type Facts struct {
 	// Now is when the evidence was taken: the latest time it carries. Zero when
 	// it carries none.
 	Now time.Time
+	// Since is where the time that matters begins, as the bundle's manifest
+	// says: the start of the run. Zero when unknown.
+	Since time.Time
 	// Whole tells that the evidence describes a cluster or a node (a bundle, an
 	// export, a folder of captures) rather than an excerpt somebody chose: only
 	// then does the absence of something mean anything.
 	Whole bool
+	// Long tells that a file is longer than what a person pastes: a log, which
+	// has a past.
+	Long bool
 	// Sayings are what components said, per wording, file and node.
 	Sayings []Saying
 	// Files are what was read, by sort.

@@ -46,10 +46,10 @@ func Gather(files []File) *Facts {
 	g.readManifests(files)
 	for _, f := range files {
 		base := path.Base(f.Name)
-		if notEvidence[base] || base == "manifest.json" {
+		if notEvidence[base] || base == "manifest.json" || base == "check.json" && g.facts.Check != nil {
 			continue
 		}
-		if err := g.read(f); err != nil {
+		if err := g.read(f); err != nil && !(errors.Is(err, ErrEmpty) && len(g.items) > 0) {
 			g.facts.Skipped = append(g.facts.Skipped, Skipped{f.Name, err})
 		}
 	}
@@ -79,12 +79,12 @@ func (g *gathering) readManifests(files []File) {
 	for _, f := range files {
 		switch path.Base(f.Name) {
 		case "manifest.json":
-			items, started := readManifest(slurp(f))
+			m, items := readManifest(slurp(f))
 			for name, i := range items {
 				g.items[path.Join(path.Dir(f.Name), name)] = i
 			}
-			if started.After(g.facts.Now) {
-				g.facts.Now = started
+			if m.Started.After(g.facts.Now) {
+				g.facts.Now, g.facts.Since = m.Started, m.Subject.Since
 			}
 			g.facts.Whole = g.facts.Whole || items != nil
 		case "check.json":
@@ -122,6 +122,7 @@ func (g *gathering) read(f File) error {
 	from := originOf(f.Name, g.items[path.Clean(f.Name)])
 	g.origins[f.Name] = from
 	g.facts.Files[from.sort] = append(g.facts.Files[from.sort], f.Name)
+	g.facts.Long = g.facts.Long || !in.small
 	reading := newReading(g, from, in.small)
 	if err := in.lines(reading.line); err != nil {
 		return fmt.Errorf("read %s: %w", f.Name, err)
@@ -159,6 +160,7 @@ func (g *gathering) finish(files int) {
 	}
 	f.Sayings = settled
 	f.place(nodeOf)
+	withoutTwins(f.Filters)
 	sort.SliceStable(f.Sayings, func(i, j int) bool { return f.Sayings[i].Last.Before(f.Sayings[j].Last) })
 }
 

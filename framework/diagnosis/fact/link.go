@@ -17,7 +17,8 @@ type Link struct {
 	Kind string
 	// Master is the bridge it is a port of.
 	Master string
-	MTU    int
+	// Index is the kernel's, higher for those made later in one namespace.
+	Index, MTU int
 	// Up is the administrative state; Carrier is whether the other side is up.
 	Up, Carrier bool
 	// Port is the UDP port of a vxlan interface, 0 when unknown.
@@ -69,7 +70,7 @@ func (l Link) Pod() bool {
 }
 
 var (
-	linkLine = regexp.MustCompile(`^\d+: ([^:@\s]+)(?:@[^:\s]+)?: <([^>]*)> mtu (\d+)(.*)$`)
+	linkLine = regexp.MustCompile(`^(\d+): ([^:@\s]+)(?:@[^:\s]+)?: <([^>]*)> mtu (\d+)(.*)$`)
 	inetLine = regexp.MustCompile(`^\s+inet6? ([0-9a-fA-F.:]+/\d+)`)
 	dstPort  = regexp.MustCompile(`\bdstport (\d+)`)
 	master   = regexp.MustCompile(`\bmaster (\S+)`)
@@ -96,11 +97,12 @@ func (p *linkParser) line(q Quote) {
 			p.at = -1
 			return
 		}
-		mtu, _ := strconv.Atoi(m[3])
-		flags := "," + m[2] + ","
-		l := Link{Name: m[1], MTU: mtu, Quote: q,
+		index, _ := strconv.Atoi(m[1])
+		mtu, _ := strconv.Atoi(m[4])
+		flags := "," + m[3] + ","
+		l := Link{Name: m[2], Index: index, MTU: mtu, Quote: q,
 			Up: strings.Contains(flags, ",UP,"), Carrier: strings.Contains(flags, ",LOWER_UP,")}
-		if mm := master.FindStringSubmatch(m[4]); mm != nil {
+		if mm := master.FindStringSubmatch(m[5]); mm != nil {
 			l.Master = mm[1]
 		}
 		if p.first[l.Name] {

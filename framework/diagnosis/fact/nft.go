@@ -4,6 +4,7 @@ package fact
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,30 +20,23 @@ var nftPriorities = map[string]int{
 	"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100,
 }
 
-// nftParser reads the output of nft list ruleset. Tables that iptables-nft
-// manages are left to iptables-save, which lists them without loss.
+// nftParser reads the output of nft list ruleset.
 type nftParser struct {
 	facts   *Facts
 	filters map[bool]*Filter // by whether they are for IPv6 alone
 	table   string
 	v6      bool
-	// warned tells that nft said of the next table that iptables-nft manages it,
-	// managed that it said so of this one.
-	warned, managed bool
-	chain           *Chain
+	chain   *Chain
 }
 
 func (p *nftParser) line(q Quote) {
 	text := q.Text
 	switch {
-	case strings.HasPrefix(text, "# Warning: table ") && strings.Contains(text, "managed by iptables-nft"):
-		p.warned = true
 	case strings.HasPrefix(text, "table "):
 		p.begin(q)
 	case p.table == "":
 	case text == "}":
 		p.table, p.chain = "", nil
-	case p.managed:
 	case p.chain == nil:
 		if m := nftChain.FindStringSubmatch(text); m != nil {
 			p.chain = &Chain{Table: p.table, Name: m[1], Quote: q}
@@ -51,14 +45,36 @@ func (p *nftParser) line(q Quote) {
 		}
 	case strings.TrimSpace(text) == "}":
 		p.chain = nil
-	default:
+	case strings.HasPrefix(text, "\t\t"):
 		p.statement(q)
 	}
 }
 
+// withoutTwins drops nft's listing of tables that iptables-save of the same node
+// lists without loss.
+func withoutTwins(filters []*Filter) {
+	listed := map[string]bool{}
+	for _, f := range filters {
+		for _, c := range f.Chains {
+			if f.Tool == "iptables" {
+				listed[f.Node+" "+family(f.V6)+" "+c.Table] = true
+			}
+		}
+	}
+	for _, f := range filters {
+		f.Chains = slices.DeleteFunc(f.Chains, func(c *Chain) bool { return f.Tool == "nft" && listed[f.Node+" "+c.Table] })
+	}
+}
+
+func family(v6 bool) string {
+	if v6 {
+		return "ip6"
+	}
+	return "ip"
+}
+
 func (p *nftParser) begin(q Quote) {
 	m := nftTable.FindStringSubmatch(q.Text)
-	p.managed, p.warned = p.warned, false
 	p.table, p.chain = "", nil
 	if m != nil && (m[1] == "ip" || m[1] == "inet" || m[1] == "ip6") {
 		p.table, p.v6 = m[1]+" "+m[2], m[1] == "ip6"

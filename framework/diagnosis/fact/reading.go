@@ -3,6 +3,7 @@
 package fact
 
 import (
+	"regexp"
 	"strings"
 	"time"
 )
@@ -49,16 +50,19 @@ func newReading(g *gathering, from origin, small bool) *reading {
 		describe: &describeParser{facts: f, podAt: -1, nodeAt: -1},
 		document: &documentParser{facts: f, file: from.file},
 	}
-	if !strings.Contains(from.file, "netns") { // what a pod's namespace has is not the node's
-		r.state = []lineParser{newLinkParser(f), &routeParser{f}, &sysctlParser{f}, &iptablesParser{facts: f}, &nftParser{facts: f}, &dirParser{facts: f}}
+	if !ofPods.MatchString(from.file) {
+		r.state = []lineParser{newLinkParser(f), &routeParser{f}, &sysctlParser{f}, &iptablesParser{facts: f}, &nftParser{facts: f}, &dirParser{facts: f, file: from.file}}
 	}
 	return r
 }
 
+// ofPods matches files about pods' network namespaces, which are not the node's.
+var ofPods = regexp.MustCompile(`netns|pod-(?:addr|route|link)`)
+
 // line takes a line in.
 func (r *reading) line(number int, text string) {
 	var at rowPlace
-	if !logLine(text) || r.document.open() {
+	if !logLine(text) || r.document.open() || len(r.table.columns) > 0 {
 		at = r.structured(Quote{File: r.from.file, Line: number, Text: text})
 	}
 	r.recent[r.recentNext%recentLines] = text

@@ -16,11 +16,12 @@ var stamps = []struct {
 	layout string
 }{
 	{"logrus (containerd, docker, cri-o)", regexp.MustCompile(`time="(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))"`), time.RFC3339},
-	{"container log, JSON log, RFC 3339", regexp.MustCompile(`(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))`), time.RFC3339},
+	{"container log, JSON log, RFC 3339", regexp.MustCompile(`(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:\d\d))`), time.RFC3339},
+	{"journal, ISO 8601", regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?[+-]\d{4})`), "2006-01-02T15:04:05Z0700"},
 	{"calico, python", regexp.MustCompile(`(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)`), "2006-01-02 15:04:05"},
 	{"Go's log package (weave)", regexp.MustCompile(`(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)`), "2006/01/02 15:04:05"},
-	{"dmesg -T", regexp.MustCompile(`^\[[A-Z][a-z]{2} ([A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d \d{4})\]`), "Jan _2 15:04:05 2006"},
-	{"journal, syslog", regexp.MustCompile(`^([A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d)`), "Jan _2 15:04:05"},
+	{"dmesg -T", regexp.MustCompile(`^\[[A-Z][a-z]{2} ([A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d \d{4})\]`), "Jan 2 15:04:05 2006"},
+	{"journal, syslog", regexp.MustCompile(`^([A-Z][a-z]{2} +\d{1,2} \d\d:\d\d:\d\d)`), "Jan 2 15:04:05"},
 	{"klog", regexp.MustCompile(`\b[IWEF](\d{4} \d\d:\d\d:\d\d)`), "0102 15:04:05"},
 }
 
@@ -42,14 +43,8 @@ func stamp(line string) time.Time {
 		if m == nil {
 			continue
 		}
-		text := m[1]
-		if s.layout == "Jan _2 15:04:05" || strings.HasPrefix(s.layout, "Jan _2") {
-			text = strings.Join(strings.Fields(text), " ")
-			if t, err := time.Parse(strings.Replace(s.layout, "_2", "2", 1), text); err == nil {
-				return t
-			}
-			continue
-		}
+		// Runs of spaces pad days; time.Parse wants the fraction after a dot.
+		text := strings.Join(strings.Fields(strings.Replace(m[1], ",", ".", 1)), " ")
 		if t, err := time.Parse(s.layout, text); err == nil {
 			return t.UTC()
 		}

@@ -22,9 +22,13 @@ type column struct {
 }
 
 var (
-	headerLine = regexp.MustCompile(`^(?:NAMESPACE|NAME|LAST SEEN|CONTAINER ID) {1,}[A-Z]`)
+	headerLine = regexp.MustCompile(`^(?:NAMESPACE|NAME|LAST SEEN|LAST|CONTAINER ID) +[A-Z]`)
 	// podRow is a row of get pods, with or without its header and namespace.
 	podRow = regexp.MustCompile(`^(?:([a-z0-9][a-z0-9-]*) +)?((?:pods?/)?[a-z0-9][a-z0-9.-]*) +(\d+)/(\d+) +([A-Z][A-Za-z0-9:/]*) +(\d+)(?: \([^)]*\))? +((?:\d+[ydhms])+|<\S+>)(?: +(\S+) +(\S+))?`)
+	// notRow matches what ends a table without a blank line: another output.
+	notRow = regexp.MustCompile(`^(?:\s|#|\$|[A-Z][A-Za-z ]*:)`)
+	// nodeName is a DNS subdomain.
+	nodeName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*$`)
 	// readyCount is the READY column of deployments.
 	readyCount = regexp.MustCompile(`^(\d+)/(\d+)$`)
 )
@@ -52,9 +56,13 @@ func (p *tableParser) line(q Quote) rowPlace {
 	if len(p.columns) == 0 {
 		return rowPlace{}
 	}
+	if notRow.MatchString(text) {
+		p.columns = nil
+		return rowPlace{}
+	}
 	r := row{p, q}
 	switch {
-	case p.has("LAST SEEN") && p.has("REASON"):
+	case p.has("OBJECT") && p.has("REASON"):
 		return r.event()
 	case p.has("ROLES") && p.has("VERSION"):
 		r.node()
@@ -145,10 +153,13 @@ func (r row) event() rowPlace {
 	var p rowPlace
 	p.ago, p.hasAgo = age(r.cell("LAST SEEN"))
 	kind, name, found := strings.Cut(r.cell("OBJECT"), "/")
-	switch {
-	case found && kind == "pod":
+	if !found {
+		kind, name = strings.ToLower(r.cell("KIND")), kind
+	}
+	switch kind {
+	case "pod":
 		p.pod = strings.TrimPrefix(r.cell("NAMESPACE")+"/"+name, "/")
-	case found && kind == "node":
+	case "node":
 		p.node = name
 	}
 	return p
@@ -161,7 +172,7 @@ func (r row) node() {
 	if ip := r.cell("INTERNAL-IP"); ip != "" {
 		n.Addresses = []string{ip}
 	}
-	if n.Name != "" && !strings.Contains(n.Name, " ") {
+	if nodeName.MatchString(n.Name) && strings.Contains(status, "Ready") {
 		r.parser.facts.Nodes = append(r.parser.facts.Nodes, n)
 	}
 }
