@@ -49,6 +49,9 @@ func Read(ctx context.Context, client kubernetes.Interface, namespace, name stri
 			s.Addrs = append(s.Addrs, addr)
 		}
 	}
+	if len(s.Addrs) == 0 {
+		return s, fmt.Errorf("get the Service %s: wanted one with a ClusterIP, observed %q", s.Ref, object.Spec.ClusterIP)
+	}
 	slices, err := client.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + name})
 	if err != nil {
 		return s, fmt.Errorf("list the EndpointSlices of %s: %w", s.Ref, err)

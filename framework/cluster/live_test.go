@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cniproof/cniproof/fixtures/image"
 	"github.com/cniproof/cniproof/framework/config"
 )
 
@@ -92,5 +93,24 @@ func TestLiveKill(t *testing.T) {
 		if err != nil || out.Code != 1 {
 			t.Errorf("%s: wanted no process left in the node, observed %q, %v", name, out.Stdout, err)
 		}
+	}
+}
+
+func TestLiveLoadImage(t *testing.T) {
+	c := liveCluster(t)
+	archive, err := image.Build(t.Context(), "fixtures/probe", t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := LoadImage(t.Context(), c, archive.Path, archive.Ref); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if missing, err := MissingImage(t.Context(), c, archive.Ref); err != nil || len(missing) > 0 {
+		t.Errorf("wanted the image on every node, observed it missing on %v, %v", missing, err)
+	}
+	if err := LoadImage(t.Context(), c, archive.Path, archive.Ref+"0"); err == nil || !strings.Contains(err.Error(), "it is not on") {
+		t.Errorf("wanted an error for a reference that is not in the archive, observed %v", err)
 	}
 }

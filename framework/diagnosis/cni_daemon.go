@@ -61,7 +61,7 @@ var _ = Register(Rule{
 			return nil
 		}
 		if len(found.Evidence) == 0 {
-			return some(cite(0.55, current(f, f.Said(daemonNotLive))))
+			return some(cite(0.5, current(f, f.Said(daemonNotLive))))
 		}
 		if agent := agentOf(found.Evidence[0].Text); agent != "" {
 			found.Title = "the CNI plugin cannot reach " + agent

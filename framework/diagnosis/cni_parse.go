@@ -3,7 +3,9 @@
 package diagnosis
 
 import (
+	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
@@ -133,6 +135,29 @@ var _ = Register(Rule{
 			weave.Refutes = "weaver listening on 127.0.0.1:6784 (curl -s 127.0.0.1:6784/status) while the plugin still fails differently"
 			found = append(found, weave)
 		}
-		return found
+		return append(found, unsupported(f)...)
 	},
 })
+
+// unsupported compares the cniVersion of each node's configuration with what
+// the plugins it names answered they support.
+func unsupported(f *fact.Facts) []Finding {
+	var found []Finding
+	for _, p := range f.Plugins {
+		config, known := inUse(f, p.Node)
+		version := either(config.CNIVersion, "0.1.0") // libcni's default (version.Current of 0.1)
+		if !known || !contains(config.Plugins, p.Plugin) || contains(p.Supported, version) {
+			continue
+		}
+		one := Finding{Confidence: 0.95, direct: true, Step: string(fact.CNIConfig),
+			Title: fmt.Sprintf("%s on %s asks for CNI %s, which plugin %s does not support (it has %s)", config.Path, p.Node, version, p.Plugin, strings.Join(p.Supported, ", ")),
+			Fix: []string{
+				"sed -i 's/\"cniVersion\": *\"[^\"]*\"/\"cniVersion\": \"" + p.Supported[len(p.Supported)-1] + "\"/' " + config.Path + "   # on " + p.Node + "; or install a newer " + p.Plugin,
+			}}
+		one.on(p.Node)
+		one.quote(config.Quote)
+		one.quote(p.Quote)
+		found = append(found, one)
+	}
+	return found
+}

@@ -24,7 +24,7 @@ var (
 		`lookup (?P<name>[\w.-]+) on (?P<server>[\d.:]+): (?:read udp .{0,100}|dial udp .{0,100})(?:i/o timeout|connection refused|no route)`,
 		`Temporary failure in name resolution`, `connection timed out; no servers could be reached`, `no servers could be reached`,
 		`server can't find (?P<name>[\w.-]+): (?:SERVFAIL|REFUSED)`, `\bstatus: SERVFAIL`, `SERVFAIL`, `getaddrinfo (?:EAI_AGAIN|ETIMEDOUT)`, `could not resolve host: (?P<name>[\w.-]+)`,
-		`bad address '(?P<name>[\w.-]+)'`, `Try again: .{0,40}resol|Name or service not known`,
+		`lookup (?P<name>[\w.-]+):? Try again`, `lookup (?P<name>(?:[\w.-]+\.)?(?:docker\.io|registry\.k8s\.io|gcr\.io|quay\.io|ghcr\.io|mcr\.microsoft\.com|amazonaws\.com|googleapis\.com|github\.com))(?: on \S+)?: no such host`, `bad address '(?P<name>[\w.-]+)'`, `Try again: .{0,40}resol|Name or service not known`,
 	)
 	// outOfPod is a cluster name asked of a resolver that is not the cluster's.
 	outOfPod = clue("a cluster name was asked of the host's own resolver, which cannot know it",
@@ -43,7 +43,7 @@ var _ = Register(Rule{
 	Code:       DNSUpstreamFailure,
 	Title:      "the DNS servers behind CoreDNS do not answer",
 	Hint:       "CoreDNS forwards what is not the cluster's to the servers in its own resolv.conf: the node's, unless the Corefile names others.",
-	Suppresses: []Code{EgressBlocked, NotNetworkApplication},
+	Suppresses: []Code{EgressBlocked, NotNetworkApplication, NotNetworkImagePull},
 	Fix: []string{
 		"kubectl -n kube-system get configmap coredns -o jsonpath='{.data.Corefile}'; cat /etc/resolv.conf   # on <node>: which servers?",
 		"dig @<that server> example.com   # from a node, and from a pod: reachable from there, UDP and TCP 53?",

@@ -81,9 +81,42 @@ var _ = Register(Rule{
 		if f.Whole {
 			confidence = 0.55 // martians also come from misaddressed neighbours
 		}
-		return append(found, some(cite(confidence, current(f, f.Said(martian))))...)
+		found = append(found, some(cite(confidence, current(f, f.Said(martian))))...)
+		return append(found, filtered(f)...)
 	},
 })
+
+// filtered are nodes of the failed check whose kernel counted packets that the
+// reverse path filter dropped, more than the other nodes' did.
+func filtered(f *fact.Facts) []Finding {
+	counted := map[string]fact.Counter{}
+	for _, c := range f.Counters {
+		if c.Name == "TcpExtIPReversePathFilter" {
+			counted[c.Node] = c
+		}
+	}
+	var found []Finding
+	for node, c := range counted {
+		if c.Value == 0 || f.Check == nil || !about(f.Check, []string{node}) {
+			continue
+		}
+		one := Finding{Confidence: 0.6, Step: string(fact.NetworkState), Title: fmt.Sprintf("the reverse path filter of %s dropped %d packets", node, c.Value)}
+		for other, o := range counted {
+			if other != node && o.Value*10 < c.Value {
+				one.Confidence = 0.85
+			}
+		}
+		one.on(node)
+		one.quote(c.Quote)
+		for _, s := range f.Sysctls {
+			if s.Node == node && strings.HasSuffix(s.Key, ".rp_filter") && s.Value == "1" && !strings.Contains(s.Key, ".lo.") {
+				one.quote(s.Quote)
+			}
+		}
+		found = append(found, one)
+	}
+	return found
+}
 
 var conntrackFull = fact.Say("the connection tracking table is full",
 	`(?:nf|ip)_conntrack: (?:\S+ )?table full`, `conntrack.{0,20}table (?:is )?full`, `nf_conntrack.{0,40}dropping packet`,
@@ -130,7 +163,7 @@ var moduleMissing = fact.Say("a kernel module that networking needs is not there
 	`FileContent--proc-sys-net-bridge-bridge-nf-call-ip6?tables`, `failed to check br_netfilter`,
 	`error registering network: operation not supported`, `failed to create (?:vxlan|ipip|wireguard|ipvlan|macvlan|geneve|veth|bridge)\S*( device| link| interface)?.{0,60}: (?:operation not supported|not supported|protocol not supported)`,
 	`(?:vxlan|ipip|wireguard|ipvlan|macvlan|geneve|dummy|veth).{0,80}(?:operation not supported|unknown device type|RTNETLINK answers: (?:operation not supported|not supported))`,
-	`unknown device type`, `can't initialize ip6?tables table [\x60'"](?P<table>\w+)'?: (?:table does not exist|.{0,60}insmod)`, `do you need to insmod`,
+	`(?:flannel exited|VXLAN init\S*|VXLAN)\S*:? operation not supported`, `unknown device type`, `can't initialize ip6?tables table [\x60'"](?P<table>\w+)'?: (?:table does not exist|.{0,60}insmod)`, `do you need to insmod`,
 	`missing kernel module`, `kernel module '?"?(?P<module>[\w-]+)'?"? (?:is )?(?:not (?:found|loaded|available)|missing|required)`,
 	`(?:could not|couldn't|unable to|failed to) load (?:kernel )?module "?'?(?P<module>br_netfilter|vxlan|nf_conntrack|overlay|ip_tables|iptable_\w+|ip6table_\w+|xt_\w+|wireguard|ipip|ip_set\S*|nf_tables|sch_\w+|cls_bpf|dummy)`,
 	`Module "?(?P<module>[\w-]+)"? not found in directory`, `(?:ipset|iptables|ip6tables|nft).{0,100}(?:kernel (?:module|support)|protocol not supported|module not found)`,
@@ -168,7 +201,7 @@ var _ = Register(Rule{
 	Refutes: "the module in lsmod or built in (modules.builtin)",
 	Looks:   []fact.Sort{fact.KernelLog, fact.CNIPodLog},
 	Match: func(f *fact.Facts) []Finding {
-		said := without(current(f, f.Said(moduleMissing)), mayIgnore)
+		said := without(unserved(f, f.Said(moduleMissing)), mayIgnore)
 		if f.Whole && daemonsUp(f) {
 			return nil // built in, or not needed: what networks the node is up
 		}

@@ -32,7 +32,7 @@ var _ = Register(Rule{
 	Refutes: "DF datagrams of the pods' full MTU passing between nodes",
 	Looks:   []fact.Sort{fact.NetworkState},
 	Match: func(f *fact.Facts) []Finding {
-		found := linkMTUs(f)
+		found := append(linkMTUs(f), checkSays(f, "mtu", 0.6)...)
 		if !f.Whole {
 			found = append(found, some(cite(0.8, f.Said(tooLarge)))...)
 		}

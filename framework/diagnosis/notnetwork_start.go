@@ -18,7 +18,7 @@ var (
 		`error (?:response from daemon|pulling image|while pulling).{0,80}(?:unauthorized|denied|not found|manifest)`, `unauthorized: authentication required`,
 		`no basic auth credentials`, `unexpected status(?: code)?.{0,160}(?:401|403|404|429|50\d)`, `failed to (?:copy|extract|unpack|register) (?:layer|image)`, `image .{0,120}(?:not (?:found|present)|does not exist)`,
 	)
-	networkTrouble = regexp.MustCompile(`(?i)` + noAnswer + `|proxyconnect|server misbehaving|read udp|name resolution`)
+	networkTrouble = regexp.MustCompile(`(?i)` + noAnswer + `|proxyconnect|server misbehaving|read udp|name resolution|Try again|lookup (?:[\w.-]+\.)?(?:docker\.io|registry\.k8s\.io|gcr\.io|quay\.io|ghcr\.io|mcr\.microsoft\.com|amazonaws\.com|googleapis\.com)(?: on \S+)?: no such host`)
 )
 
 var _ = Register(Rule{

@@ -62,6 +62,7 @@ var _ = Register(Rule{
 				found = append(found, one)
 			}
 		}
+		found = append(found, checkSays(f, "egress", 0.5)...)
 		said := without(without(without(current(f, f.Said(pullUnreachable)), resolution), proxyText), inside)
 		found = append(found, some(cite(scopedTree(f, 0.85, 0.6), said))...)
 		if !f.Whole {
@@ -85,7 +86,6 @@ var _ = Register(Rule{
 		"kubectl -n ingress-nginx logs deploy/ingress-nginx-controller --tail=50",
 	},
 	Refutes: "the NodePort answering from outside the cluster",
-	Looks:   []fact.Sort{fact.Objects},
 	Match: func(f *fact.Facts) []Finding {
 		if f.Whole {
 			return nil

@@ -40,6 +40,20 @@ var _ = Register(Rule{
 	},
 })
 
+// checkSays is a finding on the word of the failed check alone, where the check
+// measures the very thing.
+func checkSays(f *fact.Facts, area string, confidence float64) []Finding {
+	if f.Check == nil || f.Check.Area != area || len(f.Check.Failures) == 0 {
+		return nil
+	}
+	found := Finding{Confidence: confidence, Step: string(fact.ProbeResult)}
+	found.quote(f.Check.Quote)
+	for _, failure := range f.Check.Failures {
+		found.on(failure.Node)
+	}
+	return []Finding{found}
+}
+
 // scoped is how much a finding counts: when the failed check is of its area,
 // and otherwise.
 func scoped(f *fact.Facts, area string, ofArea, otherwise float64) float64 {

@@ -65,7 +65,7 @@ func isolating(f *fact.Facts) []fact.Policy {
 
 // failedProbe is what curl, agnhost, ping and wget say when they time out.
 var failedProbe = fact.Say("a probe's connection timed out",
-	`curl: \(28\)`, `^TIMEOUT$|\nTIMEOUT|TIMEOUT\b`, `100% packet loss`, `download timed out`, `connection timed out`, `i/o timeout`, `rc=124`,
+	`curl: \(28\)`, `(?m:^(?-i:TIMEOUT)\r?$)`, `\d received, 100% packet loss`, `download timed out`, `connection timed out`, `i/o timeout`, `rc=124`,
 )
 
 // silentPolicy names a policy that allows nothing, where probes of the same

@@ -16,7 +16,7 @@ var (
 		`Cannot connect to the Docker daemon`, `Is the docker daemon running`, `container runtime is down`, `container runtime is not running`,
 		`CRI v1 runtime API is not implemented`, `unknown service runtime\.v1(?:alpha2)?\.(?:Runtime|Image)Service`,
 		`failed to (?:get|connect to) (?:docker|container runtime|containerd|crio)(?: version)?.{0,120}(?:refused|no such|running|unavailable)`,
-		`validate (?:service connection|CRI v1)`, `container runtime status check may not have completed yet`,
+		`validate (?:service connection|CRI v1)`,
 		`(?:get|container) runtime (?:status|version).{0,80}(?:failed|error|unavailable)`, `failed to run Kubelet: .{0,80}runtime service`,
 	)
 	runtimeStopped = fact.Say("the container runtime's service stopped",
@@ -26,12 +26,15 @@ var (
 		`(?:containerd|docker|crio)(?:\.service)?.{0,200}Active: (?:inactive \(dead\)|failed)`,
 	)
 	pleg = fact.Say("the kubelet's pod lifecycle events stand still",
-		`PLEG is not healthy`, `pleg was last seen active`,
+		`PLEG is not healthy`, `pleg was last seen active`, `container runtime status check may not have completed yet`,
 	)
 	runtimeBack = fact.Say("the runtime serves again",
 		`containerd successfully booted in`, `Started (?:containerd|Docker Application Container Engine|Container Runtime Interface for OCI)`,
 	)
 )
+
+// runtimeUnit matches the runtimes' services.
+var runtimeUnit = regexp.MustCompile(`^(?:containerd|docker|crio|cri-docker)\.service$`)
 
 // pullOrPod matches texts that are about something else than the runtime's own
 // absence.
@@ -52,14 +55,28 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
 		said := without(current(f, f.Said(runtimeSilent, runtimeStopped)), pullOrPod)
-		said = where(said, func(s fact.Statement) bool { return !servedSince(f, s) })
+		said = unserved(f, said)
 		found := cite(0.92, said)
+		for _, u := range f.Units {
+			if !runtimeUnit.MatchString(u.Name) || u.Active == "active" || u.Active == "activating" {
+				continue
+			}
+			found.quote(u.Quote)
+			found.on(u.Node)
+			found.Confidence, found.direct, found.Step = 0.96, true, either(found.Step, string(fact.RuntimeLog))
+			found.Title = "the container runtime on " + u.Node + " is stopped: " + u.Name + " is " + u.Active
+		}
 		if len(found.Evidence) == 0 {
-			return some(cite(0.6, current(f, f.Said(pleg))))
+			return some(cite(0.6, unserved(f, f.Said(pleg))))
 		}
 		return []Finding{found}
 	},
 })
+
+// unserved keeps what the node's runtime has not belied since by serving.
+func unserved(f *fact.Facts, sayings []fact.Saying) []fact.Saying {
+	return where(current(f, sayings), func(s fact.Statement) bool { return !servedSince(f, s) })
+}
 
 // servedSince tells whether the node's runtime came back after a statement, by
 // its own word or by a sandbox it set up.

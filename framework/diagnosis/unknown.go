@@ -57,7 +57,7 @@ func clue(title, next string, wording *fact.Wording) *fact.Wording {
 var symptom = fact.Say("something network-like fails",
 	`FailedCreatePodSandBox`, `failed to set ?up network for sandbox`, `i/o timeout`, `connection timed out`,
 	`no route to host`, `network is unreachable`, `SERVFAIL`, `NXDOMAIN`, `could not resolve host`,
-	`curl: \((?:6|7|28|35|56)\)`, `\bTIMEOUT\b`, `100% packet loss`, `connection refused`, `NetworkPluginNotReady`,
+	`curl: \((?:6|7|28|35|56)\)`, `100% packet loss`, `connection refused`, `NetworkPluginNotReady`,
 	`failed to destroy network for sandbox`, `Temporary failure in name resolution`,
 )
 
@@ -98,7 +98,7 @@ func absent(f *fact.Facts, r Rule) (string, bool) {
 		if len(files) == 0 {
 			return "", false
 		}
-		read = append(read, string(sort)+" ("+files[0]+")")
+		read = append(read, string(sort))
 	}
 	return "not in " + strings.Join(read, ", "), true
 }
@@ -123,7 +123,12 @@ func symptoms(f *fact.Facts) []Quote {
 		}
 	}
 	for _, s := range current(f, f.Said(symptom)) {
-		if s.Sort == fact.PodStatus || s.Sort == fact.Pasted || !f.Whole {
+		if s.Sort == fact.PodStatus || !f.Whole {
+			found.quote(s.Latest().Quote)
+		}
+	}
+	for _, s := range f.Said(failedProbe) {
+		if s.Sort == fact.ProbeResult {
 			found.quote(s.Latest().Quote)
 		}
 	}

@@ -103,23 +103,20 @@ func (e *Exam) open(ctx context.Context) error {
 	provider := cluster.Kind(cluster.KindOptions{
 		Topology: "default", NodeImage: *e.nodeImage, Kubernetes: *e.kubernetes, Timeouts: e.options.Timeouts, Log: e.log,
 	})
-	s, err := session.New(session.Input{Options: e.options, Provider: provider, Log: e.log})
+	var err error
+	e.session, err = session.New(session.Input{Options: e.options, Provider: provider, Connected: e.healLeftover, Log: e.log})
 	if err != nil {
 		return err
 	}
-	e.session = s
-	left, err := provider.Up(ctx)
-	if err != nil {
-		return err
-	}
-	healed, err := scenario.HealLeftover(ctx, left, e.options.Timeouts)
-	if err != nil {
-		return err
-	}
-	if healed != "" {
+	return e.session.Open(ctx)
+}
+
+func (e *Exam) healLeftover(ctx context.Context, c *cluster.Cluster) error {
+	healed, err := scenario.HealLeftover(ctx, c, e.options.Timeouts)
+	if err == nil && healed != "" {
 		fmt.Fprintf(e.log, "healed %s, left behind by a run that was killed\n", healed)
 	}
-	return s.Open(ctx)
+	return err
 }
 
 // examine is the body of every spec.

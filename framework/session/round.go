@@ -130,7 +130,7 @@ func (r *Round) investigate(ctx context.Context, c check.Check, result check.Res
 	start := time.Now()
 	manifest, err := evidence.Collect(ctx, evidence.Request{
 		Cluster: s.Cluster, Subject: s.subject(result, r.started), Dir: dir,
-		RunID: s.RunID, Check: result.ID, Collectors: c.Collects,
+		RunID: s.RunID, Check: result.ID, Collectors: c.Collects, Timeouts: s.Options.Timeouts,
 	})
 	if err != nil {
 		s.printf("evidence of %s is incomplete: %v", result.ID, err)

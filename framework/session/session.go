@@ -36,6 +36,9 @@ type Input struct {
 	// State joins the session that another process of the same run opened;
 	// nil opens a new one.
 	State *State
+	// Connected is called with the cluster before anything is deployed; nil is
+	// nothing to do.
+	Connected func(ctx context.Context, c *cluster.Cluster) error
 	// Log takes progress lines.
 	Log io.Writer
 }
@@ -57,16 +60,16 @@ type Session struct {
 	Cluster *cluster.Cluster
 	Log     io.Writer
 
-	provider cluster.Provider
-	probe    probe.Runner
-	opened   bool // by this process, so this process closes it
-	rounds   int
+	provider  cluster.Provider
+	connected func(context.Context, *cluster.Cluster) error
+	probe     probe.Runner
+	opened    bool // by this process, so this process closes it
 }
 
 // New names a run and makes its artifact directory. It contacts no cluster, so
 // that a run which cannot start still has a place for its report.
 func New(in Input) (*Session, error) {
-	s := &Session{Options: in.Options, Log: in.Log, provider: in.Provider}
+	s := &Session{Options: in.Options, Log: in.Log, provider: in.Provider, connected: in.Connected}
 	if in.State != nil {
 		s.State = *in.State
 		return s, nil
@@ -112,6 +115,11 @@ func (s *Session) Open(ctx context.Context) error {
 	}
 	s.opened = true
 	s.printf("cluster %s: %s, %d nodes, CNI %s, kube-proxy %s", s.Cluster.Name, s.Cluster.Server, len(s.Cluster.Nodes), s.Cluster.CNI.Kind, s.Cluster.ProxyMode)
+	if s.connected != nil {
+		if err := s.connected(ctx, s.Cluster); err != nil {
+			return err
+		}
+	}
 	if err := s.removeStale(ctx); err != nil {
 		return err
 	}

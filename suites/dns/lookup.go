@@ -87,15 +87,19 @@ func onlyLost(faults []fault) bool {
 	return !slices.ContainsFunc(faults, func(f fault) bool { return f.class != job.TimedOut })
 }
 
-// words put the faults for people.
-func words(faults []fault) []string {
+// words put the faults for people: how many of each, and the first in full.
+func words(faults []fault) string {
 	var list []string
-	for _, f := range faults {
-		asked := ""
-		if f.class == job.NXDomain || f.class == job.NoData {
-			asked = fmt.Sprintf(", tried %s", strings.Join(f.asked, " "))
+	for i, f := range faults {
+		count := fmt.Sprintf("%d of %d %s", f.count, atOnce, f.class)
+		if i == 0 || faults[i-1].kind != f.kind {
+			count = f.kind + ": " + count
 		}
-		list = append(list, fmt.Sprintf("%s: %d of %d %s (%s%s)", f.kind, f.count, atOnce, f.class, f.example, asked))
+		list = append(list, count)
 	}
-	return list
+	first := faults[0].example
+	if class := faults[0].class; class == job.NXDomain || class == job.NoData {
+		first += ", tried " + strings.Join(faults[0].asked, " ")
+	}
+	return fmt.Sprintf("%s (%s)", strings.Join(list, ", "), first)
 }

@@ -21,7 +21,9 @@ const label = "k8s-app=kube-dns"
 
 // replicas is what the API server knows of the cluster's DNS servers.
 type replicas struct {
-	// note is what explains a failure, empty when nothing does.
+	// pods are namespace/name of those that are ready.
+	pods []string
+	// note goes before a failure that it explains; empty when it explains none.
 	note string
 	// cutOff is a sentence about a replica on a node that is not judged, empty
 	// when there is none.
@@ -37,24 +39,23 @@ func replicasOf(ctx context.Context, env *check.Env) replicas {
 	}
 	i := slices.IndexFunc(services.Items, func(s corev1.Service) bool { return s.Spec.ClusterIP != corev1.ClusterIPNone })
 	if i < 0 {
-		return replicas{note: "; no Service is labelled " + label}
+		return replicas{note: "no Service is labelled " + label + "; "}
 	}
 	service, err := balance.Read(ctx, env.Cluster.Client, services.Items[i].Namespace, services.Items[i].Name)
 	if err != nil {
 		return replicas{}
 	}
 	var r replicas
-	ready := 0
 	for _, backends := range service.Backends {
-		ready += len(backends)
 		for _, b := range backends {
+			r.pods = append(r.pods, services.Items[i].Namespace+"/"+b.Pod)
 			if !slices.ContainsFunc(env.Nodes, func(n cluster.Node) bool { return n.Name == b.Node }) {
 				r.cutOff = fmt.Sprintf("%s, one of the servers behind %s, runs on %s, which is not judged", b.Pod, service.Ref, b.Node)
 			}
 		}
 	}
-	if ready == 0 {
-		r.note = "; Service " + service.Ref + " has no ready endpoint"
+	if len(r.pods) == 0 {
+		r.note = "Service " + service.Ref + " has no ready endpoint; "
 	}
 	return r
 }

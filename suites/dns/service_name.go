@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cniproof/cniproof/fixtures/probe/job"
@@ -51,12 +50,12 @@ var _ = check.Register(check.Check{
 					latency(env, from, asked, answers)
 					return nil
 				case onlyLost(faults) && replicas.cutOff != "":
-					return &check.Inconclusive{Node: from.Node, Why: strings.Join(words(faults), "; ") + "; " + replicas.cutOff}
+					return &check.Inconclusive{Node: from.Node, Why: words(faults) + "; " + replicas.cutOff}
 				}
 				return &check.Failure{
-					Node: from.Node, Pods: []string{from.Namespace + "/" + from.Name},
+					Node: from.Node, Pods: append([]string{from.Namespace + "/" + from.Name}, replicas.pods...),
 					Wanted:   fmt.Sprintf("%s to resolve to %v", workloads.AppPod, service.Addrs),
-					Observed: strings.Join(words(faults), "; ") + replicas.note,
+					Observed: replicas.note + words(faults),
 				}
 			},
 		})
@@ -67,7 +66,9 @@ var _ = check.Register(check.Check{
 func latency(env *check.Env, from probe.Pod, jobs []job.Job, answers fleet.Answers) {
 	took := map[string][]time.Duration{}
 	for _, j := range jobs {
-		took[j.Network] = append(took[j.Network], answers[j.ID].Took...)
+		if times := answers[j.ID].Took; len(times) > 0 {
+			took[j.Network] = append(took[j.Network], times...)
+		}
 	}
 	for network, times := range took {
 		slices.Sort(times)

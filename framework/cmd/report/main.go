@@ -7,6 +7,9 @@
 //	report render DIR   write the other reports in DIR anew from report.json
 //	report steps        the evidence steps, as a Markdown table
 //	report checks       the checks, as a Markdown table
+//	report scenarios    the scenarios, as a Markdown table
+//	report readme FILE  write these tables anew into FILE, between the lines
+//	                    <!-- checks --> and <!-- /checks --> and their like
 //
 // It asks no cluster and judges nothing that the run did not.
 package main
@@ -20,10 +23,13 @@ import (
 	"github.com/cniproof/cniproof/framework/evidence"
 	"github.com/cniproof/cniproof/framework/report"
 
-	_ "github.com/cniproof/cniproof/suites" // registers the checks
+	"github.com/cniproof/cniproof/framework/scenario"
+
+	_ "github.com/cniproof/cniproof/scenarios" // registers the scenarios
+	_ "github.com/cniproof/cniproof/suites"    // registers the checks
 )
 
-const usage = "usage: report show DIR | report render DIR | report steps | report checks"
+const usage = "usage: report show DIR | report render DIR | report steps | report checks | report scenarios | report readme FILE"
 
 func main() {
 	if err := run(os.Args[1:], os.Stdout); err != nil {
@@ -47,6 +53,10 @@ func run(args []string, out io.Writer) error {
 			return err
 		}
 		return report.Write(args[1], run)
+	case len(args) == 2 && args[0] == "readme":
+		return readme(args[1])
+	case len(args) == 1 && args[0] == "scenarios":
+		return scenarios(out, scenario.All())
 	case len(args) == 1 && args[0] == "steps":
 		return steps(out, evidence.Steps())
 	case len(args) == 1 && args[0] == "checks":

@@ -73,9 +73,25 @@ func TestStepsTable(t *testing.T) {
 
 // TestTablesOfTheProgram sees that what registers itself is really linked in.
 func TestTablesOfTheProgram(t *testing.T) {
-	for arg, want := range map[string]string{"checks": "`sandbox.", "steps": "journalctl"} {
+	for arg, want := range map[string]string{"checks": "`sandbox.", "steps": "journalctl", "scenarios": "`cni_config_removed`"} {
 		if out, err := command(t, arg); err != nil || !strings.Contains(out, want) {
 			t.Errorf("%s: %v\n%s", arg, err, out)
 		}
+	}
+}
+
+// TestReadmeIsCurrent: documented checks, steps and scenarios are those that
+// run. `go run ./framework/cmd/report readme README.md` cures it.
+func TestReadmeIsCurrent(t *testing.T) {
+	document, err := os.ReadFile(filepath.Join("..", "..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := filled(string(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want != string(document) {
+		t.Error("README.md is stale: run go run ./framework/cmd/report readme README.md")
 	}
 }

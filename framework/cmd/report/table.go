@@ -10,6 +10,7 @@ import (
 
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/evidence"
+	"github.com/cniproof/cniproof/framework/scenario"
 )
 
 // steps writes one row per documented step, the kind of evidence named on the
@@ -43,6 +44,20 @@ func checks(out io.Writer, list []check.Check) error {
 			}
 			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", code(c.ID), text(c.Title), c.Level, strings.Join(requires, ", ")))
 		}
+	}
+	_, err := fmt.Fprintln(out, strings.Join(rows, "\n"))
+	return err
+}
+
+// scenarios writes one row per scenario.
+func scenarios(out io.Writer, list []scenario.Scenario) error {
+	rows := []string{"| scenario | what happens | named cause | goes red |", "|---|---|---|---|"}
+	for _, s := range list {
+		var breaks []string
+		for _, id := range s.Breaks {
+			breaks = append(breaks, code(id))
+		}
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", code(s.Name), text(s.Title), code(string(s.Expects)), strings.Join(breaks, ", ")))
 	}
 	_, err := fmt.Fprintln(out, strings.Join(rows, "\n"))
 	return err

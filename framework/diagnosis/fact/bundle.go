@@ -49,8 +49,18 @@ func readCheck(data []byte, file string) *Check {
 	if json.Unmarshal(data, &c) != nil || c.ID == "" {
 		return nil
 	}
-	return &Check{ID: c.ID, Title: c.Title, Area: c.Area, Reason: c.Reason, Failures: c.Failures,
-		Quote: Quote{File: file, Line: 1, Text: c.ID + ": " + c.Reason}}
+	return &Check{ID: c.ID, Title: c.Title, Area: c.Area, Reason: c.Reason, Failures: c.Failures, Quote: reasonLine(data, file)}
+}
+
+// reasonLine quotes the line that says why the check failed.
+func reasonLine(data []byte, file string) Quote {
+	q := Quote{File: file}
+	for number, line := range strings.Split(string(data), "\n") {
+		if q.Line == 0 || strings.HasPrefix(strings.TrimSpace(line), `"reason":`) {
+			q.Line, q.Text = number+1, excerpt(line, 0)
+		}
+	}
+	return q
 }
 
 // notEvidence are files that tell conclusions, not observations: reading them

@@ -4,6 +4,7 @@ package fact
 
 import (
 	"encoding/json"
+	"path"
 	"regexp"
 	"strings"
 )
@@ -24,6 +25,24 @@ type NetworkConfig struct {
 	Quote Quote
 }
 
+// PluginVersions are the CNI versions a plugin says it supports, when asked with
+// CNI_COMMAND=VERSION.
+type PluginVersions struct {
+	Node, Plugin string
+	Supported    []string
+	Quote        Quote
+}
+
+// readPluginVersions reads a plugin's answer; the file is named after it.
+func (f *Facts) readPluginVersions(data []byte, q Quote) {
+	var answer struct{ SupportedVersions []string }
+	if json.Unmarshal(data, &answer) != nil || len(answer.SupportedVersions) == 0 {
+		return
+	}
+	name := strings.TrimSuffix(path.Base(q.File), ".json")
+	f.Plugins = append(f.Plugins, PluginVersions{Plugin: name, Supported: answer.SupportedVersions, Quote: q})
+}
+
 // Dir is a folder's listing on a node.
 type Dir struct {
 	Node, Path string
@@ -41,8 +60,8 @@ func IsNetworkConfig(name string) bool { return configSuffixes.MatchString(name)
 
 // parseNetworkConfig reads a configuration or a list of them as libcni does
 // (libcni/conf.go: a name, then type or plugins).
-func parseNetworkConfig(path, text string, q Quote) NetworkConfig {
-	c := NetworkConfig{Path: path, Quote: q}
+func parseNetworkConfig(file, text string, q Quote) NetworkConfig {
+	c := NetworkConfig{Path: file, Quote: q}
 	var raw struct {
 		Name       string
 		CNIVersion string

@@ -112,6 +112,9 @@ func (p *documentParser) end() {
 		}
 		data = converted
 	}
+	if p.json {
+		p.facts.readPluginVersions(data, p.first)
+	}
 	p.facts.addObject(data, whole)
 }
 

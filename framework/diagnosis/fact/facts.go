@@ -49,6 +49,10 @@ type State struct {
 	Filters []*Filter
 	Configs []NetworkConfig
 	Dirs    []Dir
+	// Plugins are the CNI versions that plugins answered they support.
+	Plugins  []PluginVersions
+	Units    []Unit
+	Counters []Counter
 }
 
 // Cluster is what the API server knows.

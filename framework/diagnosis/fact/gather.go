@@ -44,14 +44,21 @@ var ErrEmpty = errors.New("empty")
 func Gather(files []File) *Facts {
 	g := &gathering{facts: &Facts{Files: map[Sort][]string{}}, origins: map[string]origin{}, sayings: map[sayingKey]int{}}
 	g.readManifests(files)
+	var empty []Skipped
 	for _, f := range files {
 		base := path.Base(f.Name)
 		if notEvidence[base] || base == "manifest.json" || base == "check.json" && g.facts.Check != nil {
 			continue
 		}
-		if err := g.read(f); err != nil && !(errors.Is(err, ErrEmpty) && len(g.items) > 0) {
+		switch err := g.read(f); {
+		case errors.Is(err, ErrEmpty):
+			empty = append(empty, Skipped{f.Name, err})
+		case err != nil:
 			g.facts.Skipped = append(g.facts.Skipped, Skipped{f.Name, err})
 		}
+	}
+	if len(g.origins) == 0 { // an empty file among others is no news
+		g.facts.Skipped = append(g.facts.Skipped, empty...)
 	}
 	g.finish(len(files))
 	return g.facts
@@ -184,7 +191,6 @@ func (g *gathering) settle(s Saying, nodeOf func(string) string, known map[strin
 			divided = append(divided, Saying{Wording: s.Wording, Node: statement.Node, Sort: s.Sort})
 		}
 		d := &divided[i]
-		d.Count++
 		d.Samples = append(d.Samples, statement)
 		if t := statement.Time; !t.IsZero() {
 			if d.First.IsZero() || t.Before(d.First) {
@@ -194,9 +200,6 @@ func (g *gathering) settle(s Saying, nodeOf func(string) string, known map[strin
 				d.Last = t
 			}
 		}
-	}
-	if len(divided) == 1 {
-		divided[0].Count = s.Count
 	}
 	return divided
 }
@@ -239,6 +242,15 @@ func (f *Facts) place(nodeOf func(string) string) {
 	}
 	for i := range f.Configs {
 		set(&f.Configs[i].Node, f.Configs[i].Quote.File)
+	}
+	for i := range f.Plugins {
+		set(&f.Plugins[i].Node, f.Plugins[i].Quote.File)
+	}
+	for i := range f.Units {
+		set(&f.Units[i].Node, f.Units[i].Quote.File)
+	}
+	for i := range f.Counters {
+		set(&f.Counters[i].Node, f.Counters[i].Quote.File)
 	}
 	for i := range f.Dirs {
 		set(&f.Dirs[i].Node, f.Dirs[i].Quote.File)

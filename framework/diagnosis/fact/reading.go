@@ -24,7 +24,8 @@ type reading struct {
 	document *documentParser
 	state    []lineParser
 	// at is where the record's first line belongs.
-	at rowPlace
+	at      rowPlace
+	repeats *repeats
 	// recent are the last lines, which tell until when a log goes.
 	recent     [recentLines]string
 	recentNext int
@@ -45,13 +46,13 @@ const (
 
 func newReading(g *gathering, from origin, small bool) *reading {
 	f := g.facts
-	r := &reading{gathering: g, from: from, search: theScanner().search(), join: small,
+	r := &reading{gathering: g, from: from, search: theScanner().search(), join: small, repeats: newRepeats(),
 		table:    &tableParser{facts: f},
 		describe: &describeParser{facts: f, podAt: -1, nodeAt: -1},
 		document: &documentParser{facts: f, file: from.file},
 	}
 	if !ofPods.MatchString(from.file) {
-		r.state = []lineParser{newLinkParser(f), &routeParser{f}, &sysctlParser{f}, &iptablesParser{facts: f}, &nftParser{facts: f}, &dirParser{facts: f, file: from.file}}
+		r.state = []lineParser{newLinkParser(f), &routeParser{f}, &sysctlParser{f}, &iptablesParser{facts: f}, &nftParser{facts: f}, &dirParser{facts: f, file: from.file}, &unitParser{facts: f}}
 	}
 	return r
 }
@@ -113,6 +114,10 @@ func logLine(text string) bool {
 // end is called after the last line.
 func (r *reading) end() {
 	r.flush()
+	for _, s := range r.repeats.rest() {
+		r.record, r.first, r.at = append(r.record[:0], s.last), s.number, s.at
+		r.look()
+	}
 	r.document.end()
 	for _, line := range r.recent {
 		r.seen(stamp(line))
@@ -132,13 +137,28 @@ func (r *reading) flush() {
 	if len(r.record) == 0 {
 		return
 	}
+	if r.join || !logLine(r.record[0]) {
+		r.look()
+		return
+	}
+	shape, skip := r.repeats.skip(r.first, r.record[0], r.at)
+	if skip {
+		return
+	}
+	if said := r.look(); said && shape != nil {
+		shape.said = true
+	}
+}
+
+// look keeps what the record says and tells whether it says anything.
+func (r *reading) look() bool {
 	text := r.record[0]
 	if len(r.record) > 1 {
 		text = strings.Join(r.record, "\n")
 	}
 	hits, cleaned := r.search.find(text)
 	if len(hits) == 0 {
-		return
+		return false
 	}
 	head := r.record[0]
 	where := placeOf(head)
@@ -160,6 +180,7 @@ func (r *reading) flush() {
 		}
 		r.gathering.keep(s)
 	}
+	return true
 }
 
 // around bounds the text a statement keeps.

@@ -45,8 +45,7 @@ type Saying struct {
 	Wording *Wording
 	Node    string
 	Sort    Sort
-	// Count is how often it was said; First and Last when, zero when unknown.
-	Count       int
+	// First and Last are when it was said, zero when unknown.
 	First, Last time.Time
 	// Samples are the first and the latest statements, in the order of the file.
 	Samples []Statement
@@ -64,7 +63,6 @@ const (
 // add keeps the first statements and the latest ones, so that memory does not
 // grow with a log that says the same for days.
 func (s *Saying) add(statement Statement) {
-	s.Count++
 	if len(s.Samples) == keptFirst+keptLatest {
 		copy(s.Samples[keptFirst:], s.Samples[keptFirst+1:])
 		s.Samples = s.Samples[:len(s.Samples)-1]
