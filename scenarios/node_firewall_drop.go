@@ -21,7 +21,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Title:    "a firewall rule on one worker drops everything the node forwards",
 	Expects:  diagnosis.NodeFirewallDrop,
 	Topology: "default",
-	Breaks:   []string{"pod.other-node"},
+	Breaks:   []string{"pod.other-node", "pod.from-host-network"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return onNode(ctx, t, append([]string{"iptables", "-I"}, dropForward...)...)
 	},

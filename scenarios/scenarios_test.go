@@ -6,6 +6,8 @@ import (
 	"flag"
 	"testing"
 
+	"github.com/onsi/ginkgo/v2"
+
 	"github.com/cniproof/cniproof/framework/report"
 
 	_ "github.com/cniproof/cniproof/scenarios"
@@ -18,4 +20,4 @@ var exam = report.NewExam(flag.CommandLine)
 // the harness catches it, names it and that it was healed:
 //
 //	go test ./scenarios/... -v -scenario cni_config_removed
-func TestScenarios(t *testing.T) { exam.Run(t) }
+func TestScenarios(t *testing.T) { exam.Run(t, ginkgo.RunSpecs) }

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"testing"
 
+	"github.com/onsi/ginkgo/v2"
+
 	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/report"
 
@@ -17,4 +19,7 @@ var suite = report.NewSuite(config.Register(flag.CommandLine))
 // TestConformance is one run over one cluster with one report:
 //
 //	go test ./suites/... -kubeconfig ~/.kube/config
-func TestConformance(t *testing.T) { suite.Run(t) }
+//
+// It names RunSpecs because the ginkgo command takes a package for a suite by
+// its test files' imports, and hands no flags to any other (ginkgo -p).
+func TestConformance(t *testing.T) { suite.Run(t, ginkgo.RunSpecs) }

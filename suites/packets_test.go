@@ -90,7 +90,7 @@ func TestPackets(t *testing.T) {
 					return nil
 				}
 			},
-			want: []string{"failed w1", "failed w1"}, says: []string{"it saw 172.18.0.3:40000", "as 10.244.1.2"},
+			want: []string{"failed w1 cp", "failed w1 w2"}, says: []string{"it saw 172.18.0.3:40000", "as 10.244.1.2"},
 		},
 		"no hairpin": {
 			check: "pod.hairpin",

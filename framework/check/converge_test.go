@@ -52,6 +52,7 @@ func TestConvergence(t *testing.T) {
 		"in the end":                  {answers: []error{broken, broken, nil}, outcome: Passed, attempts: 3, most: 5 * time.Second},
 		"never":                       {answers: []error{broken}, outcome: Failed, attempts: 13, most: 30 * time.Second},
 		"what was not measured":       {answers: []error{&Inconclusive{Why: "no exec"}, nil}, outcome: Passed, attempts: 2, most: 3 * time.Second},
+		"what is never measured":      {answers: []error{&Inconclusive{Why: "no probe"}}, outcome: Unknown, attempts: measureTries, most: 5 * time.Second},
 		"what does not apply":         {answers: []error{&NotApplicable{Lacks: "IPv6"}, nil}, outcome: NotApplied, attempts: 1, most: time.Second},
 		"three in a row":              {func(c *Check) { c.Successes = 3 }, []error{nil, nil, broken, nil, nil, nil}, Passed, 6, 10 * time.Second},
 		"never three in a row":        {func(c *Check) { c.Successes = 3; c.Converge = 3 * time.Second }, []error{nil, nil, broken}, Failed, 3, 4 * time.Second},
@@ -62,6 +63,7 @@ func TestConvergence(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var d diary
 				c := scripted(&d, test.answers...)
+				c.Converge = 30 * time.Second
 				if test.edit != nil {
 					test.edit(&c)
 				}
@@ -142,6 +144,7 @@ func TestPanicIsNoVerdictOnTheNetwork(t *testing.T) {
 func TestAttemptThatRunsOutOfTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := sample("pod.late")
+		c.Attempt, c.Converge = 20*time.Second, 30*time.Second
 		c.Run = func(ctx context.Context, env *Env) error { <-ctx.Done(); return ctx.Err() }
 		res := result(t, newRunner(t, RunnerOptions{}, c), c.ID)
 		if res.Outcome != Unknown || res.Attempts != 1 || res.Duration != 20*time.Second ||
@@ -155,6 +158,7 @@ func TestRunThatDoesNotHeedItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary
 		c := sample("pod.deaf")
+		c.Attempt, c.Converge = 20*time.Second, 30*time.Second
 		c.Run = func(ctx context.Context, env *Env) error {
 			time.Sleep(time.Hour)
 			env.Cleanup("late pod", func(context.Context) error { d.write("removed"); return nil })

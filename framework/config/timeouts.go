@@ -39,7 +39,7 @@ func DefaultTimeouts() Timeouts {
 		Connect:        12 * time.Second,
 		FixturesReady:  45 * time.Second,
 		Attempt:        20 * time.Second,
-		Converge:       30 * time.Second,
+		Converge:       15 * time.Second,
 		Exec:           10 * time.Second,
 		ProbeJob:       2 * time.Second,
 		NodeCommand:    5 * time.Second,

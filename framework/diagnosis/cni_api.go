@@ -61,7 +61,9 @@ var _ = Register(Rule{
 	Refutes: "the Service address of the API server answering from the node's host network",
 	Looks:   []fact.Sort{fact.RuntimeLog, fact.CNIPodLog},
 	Match: func(f *fact.Facts) []Finding {
-		said := without(matching(lately(f, apiRetry, f.Said(apiTimeout)), cniContext), notCNI)
+		said := where(matching(lately(f, apiRetry, f.Said(apiTimeout)), cniContext), func(s fact.Statement) bool {
+			return sandboxFailure.MatchString(s.Text) || !notCNI.MatchString(s.Text)
+		})
 		found := cite(0.88, without(said, proxyText))
 		if len(found.Evidence) == 0 {
 			return nil

@@ -87,7 +87,7 @@ func missingBinaries(f *fact.Facts) []gap {
 		}
 		for _, plugin := range config.Plugins {
 			if !slices.Contains(there[d.Node], plugin) {
-				gaps = append(gaps, gap{d.Node, plugin, d.Path, d.Quote})
+				gaps = append(gaps, gap{d.Node, plugin, d.Path, config.Find(`"` + plugin + `"`)})
 			}
 		}
 	}

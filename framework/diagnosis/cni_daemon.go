@@ -33,7 +33,8 @@ var (
 		`plugin type="?[\w.-]+"? (?:name="[^"]*" )?failed \((?:add|delete)\).{0,300}dial (?:unix|tcp (?:127\.0\.0\.1|\[::1\]|localhost)).{0,160}(?:no such file|connection refused)`,
 		`networkPlugin cni failed.{0,300}dial (?:unix|tcp (?:127\.0\.0\.1|\[::1\]|localhost)).{0,160}(?:no such file|connection refused)`,
 		`database connection failed \(.{0,40}(?:openvswitch|ovs)`, `openvswitch/db\.sock.{0,60}(?:no such file|connection refused|database connection failed)`,
-		`error dialing DHCP daemon`,
+		`error dialing DHCP daemon`, `timed out waiting for (?:OVS port binding|annotations)`, `failed to get pod annotation`,
+		`\[PUT /endpoint/\{id\}\]\[(?:429|5\d\d)\]`,
 	)
 	daemonNotLive = fact.Say("a CNI agent's own health check fails",
 		`calico/node is not ready: (?:felix is not ready|BIRD is not ready: (?:failed to stat|error querying BIRD))`,

@@ -155,7 +155,7 @@ func unsupported(f *fact.Facts) []Finding {
 				"sed -i 's/\"cniVersion\": *\"[^\"]*\"/\"cniVersion\": \"" + p.Supported[len(p.Supported)-1] + "\"/' " + config.Path + "   # on " + p.Node + "; or install a newer " + p.Plugin,
 			}}
 		one.on(p.Node)
-		one.quote(config.Quote)
+		one.quote(config.Find("cniVersion"))
 		one.quote(p.Quote)
 		found = append(found, one)
 	}

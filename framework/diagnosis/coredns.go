@@ -12,7 +12,7 @@ import (
 
 var (
 	corednsFatal = fact.Say("CoreDNS exits at start",
-		`plugin/loop: (?:forwarding )?loop .{0,120}detected`, `\bloop \S+ -> \S+\) detected for zone`, `detected loop .{0,80}zone|Forwarding loop detected`,
+		`plugin/loop: .{0,160}(?:detected|more than twice)`, `\bloop \S+ -> \S+\) detected for zone`, `detected loop .{0,80}zone|Forwarding loop detected`,
 		`Corefile:\d+ - Error during parsing`, `Error during parsing: Unknown directive`, `Unknown directive '(?P<directive>[\w.-]+)'`,
 		`listen (?:tcp|udp) \S*:53: bind: (?:address already in use|permission denied|cannot assign)`,
 		`plugin/(?:kubernetes|forward|proxy|cache|rewrite|hosts|file|template|acl|auto|errors|health|ready): (?:unknown property|wrong argument|invalid|not an IP|missing|cannot|Unknown)`,
@@ -26,6 +26,11 @@ var (
 	corednsWaits = fact.Say("CoreDNS cannot reach the API server",
 		`plugin/kubernetes: .{0,300}(?:i/o timeout|connection refused|no route to host|network is unreachable|deadline exceeded|Unauthorized|forbidden)`,
 		`plugin/ready: (?:Still waiting on|Plugins not ready): "?kubernetes`, `plugin/kubernetes: (?:waiting for Kubernetes API|Kubernetes API connection failure|starting server with unsynced)`,
+	)
+	dnsUnanswered = fact.Say("the cluster's DNS does not answer for a name of the cluster",
+		`lookup \S+\.svc\S* on \S+: (?:read|dial|write) (?:udp|tcp).{0,120}(?:i/o timeout|connection refused|no route|unreachable)`,
+		`lookup \S+\.svc\S*(?: on \S+)?: (?:i/o timeout|server misbehaving)`,
+		`(?:can't resolve|could not resolve host:?|bad address) '?kubernetes\.default\S*`,
 	)
 	dnsServerDead = fact.Say("the cluster's DNS server refuses or is not there",
 		`(?:dial|read|write) (?:udp|tcp) .{0,60}(?:\.10|\.0\.10):53: .{0,30}(?:connection refused|no route to host)`,
@@ -77,6 +82,10 @@ var _ = Register(Rule{
 		}
 		if len(found.Evidence) == 0 && !f.Whole {
 			found = cite(0.8, f.Said(dnsServerDead))
+			if unanswered := f.Said(dnsUnanswered); len(found.Evidence) == 0 && len(unanswered) > 0 && len(f.Said(outOfPod)) == 0 {
+				found = cite(0.5, unanswered)
+				found.Title = "the cluster's DNS does not answer"
+			}
 		}
 		if len(found.Evidence) == 0 {
 			found = cite(scoped(f, "dns", 0.55, 0.35), whileDown(f, current(f, f.Said(corednsWaits))))

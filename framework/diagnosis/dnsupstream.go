@@ -52,7 +52,7 @@ var _ = Register(Rule{
 	Refutes: "the same servers answering a query from a CoreDNS pod",
 	Looks:   []fact.Sort{fact.DNSLog},
 	Match: func(f *fact.Facts) []Finding {
-		said := where(current(f, f.Said(upstreamTimeout)), func(s fact.Statement) bool { return !ofCluster(s) })
+		said := where(current(f, f.Said(upstreamTimeout)), func(s fact.Statement) bool { return !ofCluster(s) && !clientLookup.MatchString(s.Text) })
 		if f.Whole && f.Check == nil {
 			// The loop plugin's own query at start is no client's: without others
 			// it says nothing of the cluster's work.
@@ -72,7 +72,11 @@ var _ = Register(Rule{
 			return nil
 		}
 		failed := where(current(f, f.Said(upstreamFailure)), func(s fact.Statement) bool { return !ofCluster(s) && !registryProxy.MatchString(s.Text) })
-		return some(cite(scoped(f, "dns", 0.7, 0.65), failed))
+		found = cite(scoped(f, "dns", 0.7, 0.65), failed)
+		if arg(failed, "name") == "" {
+			found.Confidence = 0.45 // whatever did not resolve may be the cluster's own
+		}
+		return some(found)
 	},
 })
 
@@ -80,5 +84,12 @@ var _ = Register(Rule{
 // the cluster's work: through a proxy.
 var registryProxy = regexp.MustCompile(`(?i)proxyconnect`)
 
-// ofCluster tells whether the name asked for is the cluster's own.
-func ofCluster(s fact.Statement) bool { return clusterName.MatchString(s.Args["name"]) }
+// clientLookup matches a program in a pod that asked for a name: not CoreDNS.
+var clientLookup = regexp.MustCompile(`(?i)\blookup\s`)
+
+// ofCluster tells whether the name asked for is the cluster's own: of its domain,
+// or without a dot, so that the search list makes it one.
+func ofCluster(s fact.Statement) bool {
+	name := s.Args["name"]
+	return clusterName.MatchString(name) || name != "" && !strings.Contains(strings.Trim(name, "."), ".")
+}

@@ -122,7 +122,11 @@ func fromText(f *fact.Facts) []Finding {
 			confidence = s.whole
 		}
 		if confidence > 0 {
-			found = append(found, some(cite(confidence, lately(f, apiRetry, f.Said(s.wording))))...)
+			said := lately(f, apiRetry, f.Said(s.wording))
+			if s.wording == noRouteToService { // a CNI that does not reach the API server has a code of its own
+				said = without(said, cniContext)
+			}
+			found = append(found, some(cite(confidence, said))...)
 		}
 	}
 	return found

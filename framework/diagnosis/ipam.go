@@ -23,7 +23,7 @@ var (
 		`(?:IP|address) (?:address )?(?:pool|range|space|block)s? .{0,60}exhausted`, `exhausted .{0,40}(?:IP|address)`,
 		`add cmd: failed to assign an IP address to container`, `failed to assign an IP address to container`,
 		`CIDRNotAvailable`, `no remaining CIDRs left to allocate`, `CIDR allocation failed`,
-		`could not allocate IP in range`, `NoAvailableAddress`, `all IPs? (?:are )?(?:used|in use|allocated)`,
+		`auto-?assigned 0 out of [1-9]`, `failed to find any free`, `block is full`, `could not allocate IP in range`, `NoAvailableAddress`, `all IPs? (?:are )?(?:used|in use|allocated)`,
 		`waiting for IP\(s\) to become available`, `unable to allocate (?:an )?IP.{0,60}(?:exhaust|full|no )`,
 		`max(?:imum)? (?:number of )?(?:ENI|IP|addresses).{0,40}(?:reached|exceeded)`,
 	)

@@ -168,7 +168,7 @@ var moduleMissing = fact.Say("a kernel module that networking needs is not there
 	`(?:could not|couldn't|unable to|failed to) load (?:kernel )?module "?'?(?P<module>br_netfilter|vxlan|nf_conntrack|overlay|ip_tables|iptable_\w+|ip6table_\w+|xt_\w+|wireguard|ipip|ip_set\S*|nf_tables|sch_\w+|cls_bpf|dummy)`,
 	`Module "?(?P<module>[\w-]+)"? not found in directory`, `(?:ipset|iptables|ip6tables|nft).{0,100}(?:kernel (?:module|support)|protocol not supported|module not found)`,
 	`kernel (?:is )?(?:missing|lacks|does not (?:support|have)|doesn't support).{0,60}(?:vxlan|bpf|module|conntrack|ipset|nftables|CONFIG_)`, `requires kernel (?:config|module)`, `CONFIG_\w+(?:=[my])? (?:is )?(?:not set|required|missing|disabled)`,
-	`couldn't load (?:match|target) [\x60'"](?P<module>\w+)'`, `No chain/target/match by that name`,
+	`couldn't load (?:match|target) [\x60'"](?P<module>\w+)'`,
 )
 
 // mayIgnore matches warnings that say of themselves that they may be ignored.

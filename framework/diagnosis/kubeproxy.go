@@ -27,7 +27,7 @@ var (
 		`(?:unknown|invalid|unsupported|unrecognized) proxy[- ]?mode`, `Unknown proxy mode`, `proxy mode .{0,60}(?:not supported|unsupported|invalid)`,
 		`(?:cluster ?CIDR|clusterCIDR|cluster-cidr|detect-local).{0,80}(?:not specified|mismatch|invalid|does not match|unable to distinguish|is not)`,
 		`unable to distinguish between internal and external traffic`, `kube-proxy has no proxy image version`,
-		`failed to retrieve node (?:IP|info|object): nodes? "[^"]*" not found`, `can't determine this node's IP`, `hostname-?override.{0,80}(?:mismatch|not found|wrong)`,
+		`failed to retrieve node (?:IP|info|information|object).{0,60}nodes? "[^"]*" not found`, `can't determine this node's IP`, `hostname-?override.{0,80}(?:mismatch|not found|wrong)`,
 		`failed to execute iptables-restore`, `failed to (?:add|get|update) IPVS service`, `failed to sync (?:endpoint for )?service: `, `(?:iptables|ip6tables)-restore.{0,80}(?:failed|error|invalid|bad)`, `kube-proxy.{0,100}(?:both iptables|legacy.{0,20}nft|nft.{0,20}legacy)`,
 		`Flag --proxy-mode`, `invalid configuration: no server found.{0,60}`, `ip_vs.{0,60}(?:not found|not loaded|missing|can't)`,
 		`missing br-netfilter module or unset sysctl br-nf-call-iptables`,

@@ -54,8 +54,12 @@ func linkMTUs(f *fact.Facts) []Finding {
 				fmt.Sprintf("%s on %s has MTU %d, but its underlay %s with MTU %d leaves room for %d", over.Name, over.Node, over.MTU, under.Name, under.MTU, under.MTU-over.Overhead())))
 		}
 		if pod, known := newestPod(f, over.Node); known && pod.MTU > over.MTU && intended(f, over, pod) > over.MTU {
-			found = append(found, mtuFinding(pod, over,
-				fmt.Sprintf("pods on %s get MTU %d, more than the %d of %s that carries them to other nodes", over.Node, pod.MTU, over.MTU, over.Name)))
+			one := mtuFinding(pod, over,
+				fmt.Sprintf("pods on %s get MTU %d, more than the %d of %s that carries them to other nodes", over.Node, pod.MTU, over.MTU, over.Name))
+			if config, known := inUse(f, over.Node); known && config.MTU > over.MTU {
+				one.quote(config.Find("mtu"))
+			}
+			found = append(found, one)
 		}
 	}
 	return append(found, unequal(f)...)

@@ -21,7 +21,7 @@ var (
 		`panic: .{0,200}`, `FATAL: .{0,120}|fatal error: `, `listen tcp \S*:(?:80|443|8080|3000|9090): bind: address already in use`, `Access denied for user|password authentication failed|ECONNREFUSED 127\.0\.0\.1`,
 	)
 	probeFails = fact.Say("a container's probe fails",
-		`(?:readiness|liveness|startup) probe failed: `,
+		`(?:readiness|liveness|startup) probe failed: .{0,300}(?:statuscode|connection refused|executable file|exit status|exited with)`,
 	)
 	// ownPods matches pods that other rules speak about.
 	ownPods = regexp.MustCompile(`(?i)coredns|kube-dns|kube-proxy`)

@@ -16,7 +16,7 @@ var (
 		`failed to resolve reference`, `pull access denied`, `manifest (?:for \S+ )?(?:unknown|not found)`, `toomanyrequests|pull rate limit`,
 		`InvalidImageName|ErrImageNeverPull|RegistryUnavailable`, `no matching manifest for`, `repository \S+ not found: does not exist`, `failed to (?:authorize|fetch (?:anonymous|oauth) token)`,
 		`error (?:response from daemon|pulling image|while pulling).{0,80}(?:unauthorized|denied|not found|manifest)`, `unauthorized: authentication required`,
-		`no basic auth credentials`, `unexpected status(?: code)?.{0,160}(?:401|403|404|429|50\d)`, `failed to (?:copy|extract|unpack|register) (?:layer|image)`, `image .{0,120}(?:not (?:found|present)|does not exist)`,
+		`no basic auth credentials`, `server gave HTTP response to HTTPS client`, `unexpected status(?: code)?.{0,160}(?:401|403|404|429|50\d)`, `failed to (?:copy|extract|unpack|register) (?:layer|image)`, `image .{0,120}(?:not (?:found|present)|does not exist)`,
 	)
 	networkTrouble = regexp.MustCompile(`(?i)` + noAnswer + `|proxyconnect|server misbehaving|read udp|name resolution|Try again|lookup (?:[\w.-]+\.)?(?:docker\.io|registry\.k8s\.io|gcr\.io|quay\.io|ghcr\.io|mcr\.microsoft\.com|amazonaws\.com|googleapis\.com)(?: on \S+)?: no such host`)
 )
@@ -100,13 +100,17 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
 		said := without(without(lately(f, sandboxRetry, f.Said(sandboxRuntime)), ownCommand), pluginText)
-		volumes := lately(f, sandboxRetry, f.Said(mounts))
+		volumes := without(lately(f, sandboxRetry, f.Said(mounts)), missingObject)
 		if f.Whole { // only what keeps a pod from starting
 			said, volumes = matching(said, startFailure), nil
 		}
 		return append(some(cite(scopedTree(f, 0.86, 0.7), said)), some(cite(0.7, volumes))...)
 	},
 })
+
+// missingObject matches volumes whose ConfigMap or Secret does not exist: that is
+// the application's.
+var missingObject = regexp.MustCompile(`(?i)(?:configmap|secret)s? "[^"]+" not found|references non-existent`)
 
 // startFailure matches what the kubelet says when a sandbox or container cannot
 // be started.

@@ -19,7 +19,7 @@ var (
 		`(?:get|head|post) "?https?://[^"\s]*(?:registry|docker\.io|gcr\.io|quay\.io|k8s\.io|ecr\.|azurecr|ghcr\.io|/v[12]/)[^"\s]*"?:.{0,200}`+noAnswer,
 	)
 	outsideUnreachable = fact.Say("a pod cannot reach an address outside the cluster",
-		`(?:dial tcp|connect to|connecting to|failed to connect to) .{0,60}(?:443|80)\b.{0,60}`+noAnswer,
+		`(?:dial tcp|connect to|connecting to|failed to connect to) .{0,60}:(?:443|80)\b.{0,60}`+noAnswer,
 		`curl: \((?:7|28)\) .{0,160}(?:timed out|timeout|couldn't connect|connection refused|no route)`,
 		`wget: (?:download timed out|can't connect to remote host)`, `(?:internet|external|outbound|egress).{0,80}(?:unreachable|blocked|time(?:d )?out|den(?:y|ied)|fail|no access|not reachable)`,
 		`NAT ?gateway.{0,60}(?:missing|not|fail|exhaust)`, `SNAT port exhaustion|SNAT.{0,30}exhaust`,
@@ -74,7 +74,7 @@ var _ = Register(Rule{
 })
 
 // inside matches texts about addresses that are the cluster's own.
-var inside = regexp.MustCompile(`(?i)\.svc\b|cluster\.local|10\.96\.|10\.43\.|10\.152\.183\.|172\.20\.0\.1\b|/api/v1|/apis/|probe failed`)
+var inside = regexp.MustCompile(`(?i)\.svc\b|cluster\.local|10\.96\.|10\.43\.|10\.152\.183\.|172\.20\.0\.1\b|/api/v1|/apis/|probe failed|(?:tcp|to) \[?(?:10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|127\.|localhost)`)
 
 var _ = Register(Rule{
 	Code:       IngressBlocked,

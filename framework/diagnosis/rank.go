@@ -26,6 +26,9 @@ func apply(f *fact.Facts) []Finding {
 	var all []Finding
 	for _, r := range rules {
 		for _, found := range r.Match(f) {
+			if found.Step == "" && len(found.Evidence) > 0 {
+				found.Step = string(f.SortOf(found.Evidence[0].File))
+			}
 			all = append(all, r.complete(found))
 		}
 	}

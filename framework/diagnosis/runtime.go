@@ -16,7 +16,8 @@ var (
 		`Cannot connect to the Docker daemon`, `Is the docker daemon running`, `container runtime is down`, `container runtime is not running`,
 		`CRI v1 runtime API is not implemented`, `unknown service runtime\.v1(?:alpha2)?\.(?:Runtime|Image)Service`,
 		`failed to (?:get|connect to) (?:docker|container runtime|containerd|crio)(?: version)?.{0,120}(?:refused|no such|running|unavailable)`,
-		`validate (?:service connection|CRI v1)`,
+		`validate (?:service connection|CRI v1)`, `operation timeout: context deadline exceeded`,
+		`"?(?:Status|Version|List\w+|ImageFsInfo)\b.{0,60}from (?:runtime|image) service failed.{0,80}(?:Unavailable|DeadlineExceeded)`,
 		`(?:get|container) runtime (?:status|version).{0,80}(?:failed|error|unavailable)`, `failed to run Kubelet: .{0,80}runtime service`,
 	)
 	runtimeStopped = fact.Say("the container runtime's service stopped",

@@ -17,8 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2" //nolint:revive // the field's idiom
 	"github.com/onsi/gomega"
+	"k8s.io/klog/v2"
 
 	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/config"
@@ -37,6 +39,7 @@ type Exam struct {
 	log        io.Writer
 
 	session *session.Session
+	engine  *scenario.Engine
 }
 
 // NewExam makes a spec of every registered scenario and defines the flags on
@@ -59,9 +62,10 @@ func NewExam(fs *flag.FlagSet) *Exam {
 }
 
 // Run makes the cluster, runs the scenarios and removes what they left, the
-// cluster excepted.
-func (e *Exam) Run(t *testing.T) {
+// cluster excepted. runSpecs is Ginkgo's RunSpecs.
+func (e *Exam) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	gomega.RegisterFailHandler(Fail)
+	klog.SetLogger(logr.Discard()) // client-go's own, which tells of every exec cut short
 	suite, reporter := GinkgoConfiguration()
 	if *e.list {
 		for _, s := range scenario.All() {
@@ -77,14 +81,14 @@ func (e *Exam) Run(t *testing.T) {
 	}
 	suite.FailOnEmpty = true
 	if suite.DryRun {
-		RunSpecs(t, "cniproof scenarios", suite, reporter)
+		runSpecs(t, "cniproof scenarios", suite, reporter)
 		return
 	}
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := e.open(interrupted)
 	stop()
 	if err == nil {
-		RunSpecs(t, "cniproof scenarios", suite, reporter)
+		runSpecs(t, "cniproof scenarios", suite, reporter)
 	}
 	if e.session != nil {
 		err = errors.Join(err, e.session.Close())
@@ -122,10 +126,14 @@ func (e *Exam) healLeftover(ctx context.Context, c *cluster.Cluster) error {
 // examine is the body of every spec.
 func (e *Exam) examine(ctx SpecContext, s scenario.Scenario) {
 	start := time.Now()
-	engine := scenario.On(e.session, func(format string, args ...any) {
+	log := func(format string, args ...any) {
 		fmt.Fprintf(e.log, "%6.1fs  "+format+"\n", append([]any{time.Since(start).Seconds()}, args...)...)
-	})
-	out, err := engine.Run(ctx, s)
+	}
+	if e.engine == nil {
+		e.engine = scenario.On(e.session)
+	}
+	e.engine.Log = log
+	out, err := e.engine.Run(ctx, s)
 	dir := filepath.Join(e.session.Dir, s.Name)
 	if data, jsonErr := json.MarshalIndent(out, "", "  "); jsonErr == nil {
 		_ = os.WriteFile(filepath.Join(dir, "scenario.json"), data, 0o644) // the outcome is judged below all the same

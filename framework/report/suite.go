@@ -19,9 +19,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2" //nolint:revive // the field's idiom
 	"github.com/onsi/ginkgo/v2/types"
 	"github.com/onsi/gomega"
+	"k8s.io/klog/v2"
 
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/config"
@@ -44,6 +46,9 @@ type Suite struct {
 	filtered map[string]bool
 	problem  error
 }
+
+// RunSpecsFunc is the type of Ginkgo's RunSpecs.
+type RunSpecsFunc func(t GinkgoTestingT, description string, args ...any) bool
 
 // NewSuite makes a spec of every registered check. Call it once, in a package
 // variable of the test, after all checks are linked in.
@@ -76,19 +81,21 @@ func NewSuite(options *config.Options) *Suite {
 }
 
 // Run runs the suite: connects, runs Ginkgo, removes what the run made, writes
-// the reports, and fails t when the verdict is not success.
-func (s *Suite) Run(t *testing.T) {
+// the reports, and fails t when the verdict is not success. runSpecs is Ginkgo's
+// RunSpecs.
+func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	gomega.RegisterFailHandler(Fail)
+	klog.SetLogger(logr.Discard()) // client-go's own, which tells of every exec cut short
 	s.problem = s.options.Settle(flag.CommandLine)
 	suite, reporter := GinkgoConfiguration()
 	if suite.DryRun {
-		RunSpecs(t, "cniproof", suite, reporter)
+		runSpecs(t, "cniproof", suite, reporter)
 		return
 	}
 	suite.FailOnEmpty = true
 	suite.LabelFilter = labelFilter(suite.LabelFilter, s.options.Areas)
 	if suite.ParallelProcess != 1 {
-		RunSpecs(t, "cniproof", suite, reporter)
+		runSpecs(t, "cniproof", suite, reporter)
 		return
 	}
 	// Ginkgo handles interrupts only while it runs specs.
@@ -99,7 +106,7 @@ func (s *Suite) Run(t *testing.T) {
 	}
 	stop()
 	if s.problem == nil {
-		RunSpecs(t, "cniproof", suite, reporter)
+		runSpecs(t, "cniproof", suite, reporter)
 	}
 	s.finish(t)
 }

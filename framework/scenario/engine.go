@@ -58,12 +58,16 @@ type Engine struct {
 	Timeouts config.Timeouts
 	// Log takes one line per step.
 	Log func(format string, args ...any)
+
+	// healthy is set while the last look found nothing wrong and no fault was
+	// made since: the look after one scenario is the look before the next.
+	healthy bool
 }
 
-// On is the engine for an open session.
-func On(s *session.Session, log func(format string, args ...any)) *Engine {
+// On is the engine for an open session; Log is left to set.
+func On(s *session.Session) *Engine {
 	return &Engine{
-		Cluster: s.Cluster, Checks: s.Selected(), Timeouts: s.Options.Timeouts, Log: log,
+		Cluster: s.Cluster, Checks: s.Selected(), Timeouts: s.Options.Timeouts,
 		Look: func(name string) (Round, error) { return s.Round(name) },
 	}
 }
@@ -86,10 +90,13 @@ func (e *Engine) Run(ctx context.Context, s Scenario) (Outcome, error) {
 	out.Node = victim
 	e.Log("%s: %s", s.Name, s.Title)
 
-	if _, err := e.recover(ctx, s, "before"); err != nil {
-		return out, fmt.Errorf("the cluster is not healthy before the fault: %w", err)
+	if !e.healthy {
+		if _, err := e.recover(ctx, s, "before"); err != nil {
+			return out, fmt.Errorf("the cluster is not healthy before the fault: %w", err)
+		}
 	}
 	e.Log("healthy before: every required check passes")
+	e.healthy = false
 
 	note := record{Scenario: s.Name, Cluster: c.Name, Node: victim, Injected: time.Now()}
 	if err := note.write(); err != nil {
@@ -225,7 +232,7 @@ func (e *Engine) heal(ctx context.Context, s Scenario, target Target, out *Outco
 	if err != nil {
 		return fmt.Errorf("not healed: %w", err)
 	}
-	out.Healed, out.RecoveredIn = true, took
+	e.healthy, out.Healed, out.RecoveredIn = true, true, took
 	e.Log("healed: every required check passes again, %.1f s after the heal", took.Seconds())
 	return nil
 }

@@ -20,8 +20,8 @@ import (
 // not that of a node, over TCP and UDP: pods communicate without NAT, as the
 // Kubernetes network model wants it, and NetworkPolicies and logs rely on it.
 //
-// The echo says what address it saw. Masquerading happens on the client's node,
-// so that is the node at fault.
+// The echo says what address it saw. Either node may have put it there; it is
+// one of that node's own.
 var _ = check.Register(check.Check{
 	ID:       "pod.source-address-kept",
 	Title:    "a pod sees the own address of a pod that reaches it from another node",
@@ -67,7 +67,7 @@ func sourceKept(from, to probe.Pod, answers fleet.Answers) error {
 	switch {
 	case len(wrong) > 0:
 		return &check.Failure{
-			Node: from.Node, Pods: []string{from.Namespace + "/" + from.Name, to.Namespace + "/" + to.Name},
+			Node: from.Node, Peer: to.Node, Pods: []string{from.Namespace + "/" + from.Name, to.Namespace + "/" + to.Name},
 			Wanted:   fmt.Sprintf("%s to see %s as %s", place(to), place(from), strings.Join(from.IPs, " or ")),
 			Observed: strings.Join(wrong, "; "),
 		}

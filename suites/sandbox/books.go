@@ -12,9 +12,7 @@ import (
 	"strings"
 
 	"github.com/cniproof/cniproof/framework/check"
-	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/ipam"
-	"github.com/cniproof/cniproof/framework/probe"
 	"github.com/cniproof/cniproof/framework/sandbox"
 )
 
@@ -101,22 +99,4 @@ func serving(states []sandbox.State) ([]sandbox.State, error) {
 		errs = append(errs, &check.Inconclusive{Node: s.Node, Why: why, Err: s.Refused})
 	}
 	return pods, errors.Join(errs...)
-}
-
-// probes are the pods as probes, by node.
-func probes(pods []sandbox.State) map[string]probe.Pod {
-	byNode := map[string]probe.Pod{}
-	for _, s := range pods {
-		byNode[s.Node] = s.Probe()
-	}
-	return byNode
-}
-
-// on is env with only the nodes of the pods to judge.
-func on(env *check.Env, pods []sandbox.State) *check.Env {
-	narrowed := *env
-	narrowed.Nodes = slices.DeleteFunc(slices.Clone(env.Nodes), func(n cluster.Node) bool {
-		return !slices.ContainsFunc(pods, func(s sandbox.State) bool { return s.Node == n.Name })
-	})
-	return &narrowed
 }

@@ -4,6 +4,7 @@ package fact
 
 import (
 	"encoding/json"
+	"errors"
 	"path"
 	"regexp"
 	"strings"
@@ -21,8 +22,26 @@ type NetworkConfig struct {
 	// Plugins are the types of the chain, delegates and IPAM included.
 	Plugins []string
 	// MTU is what the first plugin asks for, 0 when it does not.
-	MTU   int
+	MTU int
+	// Quote is the line the error is in, else the first.
 	Quote Quote
+
+	lines []string
+	first Quote
+}
+
+// Find quotes the first line of the file that has a word, else its first.
+func (c NetworkConfig) Find(word string) Quote {
+	for i, line := range c.lines {
+		if strings.Contains(line, word) {
+			return c.at(i)
+		}
+	}
+	return c.Quote
+}
+
+func (c NetworkConfig) at(line int) Quote {
+	return Quote{File: c.first.File, Line: c.first.Line + line, Text: strings.TrimSpace(c.lines[line])}
 }
 
 // PluginVersions are the CNI versions a plugin says it supports, when asked with
@@ -60,8 +79,8 @@ func IsNetworkConfig(name string) bool { return configSuffixes.MatchString(name)
 
 // parseNetworkConfig reads a configuration or a list of them as libcni does
 // (libcni/conf.go: a name, then type or plugins).
-func parseNetworkConfig(file, text string, q Quote) NetworkConfig {
-	c := NetworkConfig{Path: file, Quote: q}
+func parseNetworkConfig(file, text string, first Quote) NetworkConfig {
+	c := NetworkConfig{Path: file, Quote: first, first: first, lines: strings.Split(text, "\n")}
 	var raw struct {
 		Name       string
 		CNIVersion string
@@ -72,6 +91,10 @@ func parseNetworkConfig(file, text string, q Quote) NetworkConfig {
 	}
 	if err := json.Unmarshal([]byte(text), &raw); err != nil {
 		c.Err = err
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			c.Quote = c.at(strings.Count(text[:min(int(syntax.Offset), len(text))], "\n"))
+		}
 		return c
 	}
 	c.Name, c.CNIVersion, c.MTU = raw.Name, raw.CNIVersion, raw.MTU

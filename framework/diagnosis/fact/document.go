@@ -12,7 +12,7 @@ import (
 
 // longestDocument bounds what is kept of a YAML or JSON document; longer ones
 // are read for wordings only.
-const longestDocument = 32 << 20
+const longestDocument = 8 << 20
 
 // documentParser finds YAML and JSON documents among the lines of a file and
 // reads Kubernetes objects and CNI configurations from them.
@@ -96,11 +96,11 @@ func (p *documentParser) end() {
 	whole := &document{file: p.file, first: p.first.Line, lines: p.lines}
 	p.lines = nil
 	if path := p.configPath(); p.json && path != "" {
-		quoted := p.first
-		if p.heading != "" {
-			quoted = p.headed
+		config := parseNetworkConfig(path, text, p.first)
+		if config.Err == nil && p.heading != "" {
+			config.Quote = p.headed
 		}
-		p.facts.Configs = append(p.facts.Configs, parseNetworkConfig(path, text, quoted))
+		p.facts.Configs = append(p.facts.Configs, config)
 		p.heading = ""
 		return
 	}

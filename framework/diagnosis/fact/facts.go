@@ -3,6 +3,7 @@
 package fact
 
 import (
+	"slices"
 	"time"
 )
 
@@ -84,6 +85,16 @@ func (f *Facts) NodeNames() []string {
 		add(l.Node)
 	}
 	return names
+}
+
+// SortOf tells what sort of evidence a file is, Pasted when it was not read.
+func (f *Facts) SortOf(file string) Sort {
+	for sort, files := range f.Files {
+		if slices.Contains(files, file) {
+			return sort
+		}
+	}
+	return Pasted
 }
 
 // NodeByName returns what the API server knows of a node.

@@ -21,7 +21,8 @@ type Route struct {
 	Table string
 	// MTU is the route's own, 0 when it has none.
 	MTU int
-	// Down tells that the kernel does not use it: dead or linkdown.
+	// Down tells that the kernel does not use it: it is dead. One whose interface
+	// has no carrier is used all the same.
 	Down  bool
 	Quote Quote
 }
@@ -65,7 +66,7 @@ func (p *routeParser) line(q Quote) {
 			r.MTU, _ = strconv.Atoi(value)
 		}
 	}
-	r.Down = strings.Contains(m[3], " dead") || strings.Contains(m[3], " linkdown")
+	r.Down = strings.Contains(m[3], " dead")
 	dst, ok := destination(m[2], r.Via)
 	if !ok || !known {
 		return

@@ -85,25 +85,31 @@ type rowPlace struct {
 	hasAgo    bool
 }
 
+// twoWordNames are the columns whose names have a space.
+var twoWordNames = strings.NewReplacer("LAST SEEN", "LAST\x00SEEN", "FIRST SEEN", "FIRST\x00SEEN", "NODE SELECTOR", "NODE\x00SELECTOR",
+	"NOMINATED NODE", "NOMINATED\x00NODE", "READINESS GATES", "READINESS\x00GATES", "CONTAINER ID", "CONTAINER\x00ID")
+
+// longestHeader is more than any table's header has.
+const longestHeader = 2000
+
 func (p *tableParser) header(text string) {
 	p.columns = nil
-	for i := 0; i < len(text); i++ {
-		if text[i] != ' ' && (i == 0 || i > 1 && text[i-1] == ' ' && (text[i-2] == ' ' || !twoWords(text, i))) {
-			end := strings.Index(text[i:], "  ")
-			name := text[i:]
-			if end >= 0 {
-				name = text[i : i+end]
-			}
-			p.columns = append(p.columns, column{name, i})
-		}
+	if len(text) > longestHeader {
+		return
 	}
-}
-
-// twoWords tells whether the word at i belongs to a column name of two words.
-func twoWords(text string, i int) bool {
-	before := strings.TrimRight(text[:i], " ")
-	return strings.HasSuffix(before, "LAST") || strings.HasSuffix(before, "FIRST") || strings.HasSuffix(before, "NODE") ||
-		strings.HasSuffix(before, "NOMINATED") || strings.HasSuffix(before, "READINESS")
+	text = twoWordNames.Replace(text)
+	for i := 0; i < len(text); {
+		if text[i] == ' ' {
+			i++
+			continue
+		}
+		end := i
+		for end < len(text) && text[end] != ' ' {
+			end++
+		}
+		p.columns = append(p.columns, column{strings.ReplaceAll(text[i:end], "\x00", " "), i})
+		i = end
+	}
 }
 
 func (p *tableParser) has(name string) bool {
