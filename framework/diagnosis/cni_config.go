@@ -45,7 +45,8 @@ var _ = Register(Rule{
 		"kubectl -n kube-system delete pod <the CNI's pod on <node>>   # its init container writes the configuration again",
 		"crictl info | grep -i confDir   # on <node>: is it the directory the CNI writes to?",
 	},
-	Looks: []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
+	Refutes: "a file *.conf, *.conflist or *.json in the runtime's CNI configuration directory that parses",
+	Looks:   []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
 		said := stillMissing(f, f.Said(noNetworkConfig, notInitialized))
 		if len(said) == 0 {

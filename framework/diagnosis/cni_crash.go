@@ -77,12 +77,18 @@ var _ = Register(Rule{
 			found.Confidence = 0.9
 			found.Title = fmt.Sprintf("%s on %s is in %s (%d restarts)", p.Name, either(p.Node, "its node"), p.Status, p.Restarts)
 		}
+		if len(found.Evidence) == 0 && f.Check != nil && restarted.MatchString(f.Check.Reason) {
+			return checkSays(f, "cni", 0.75)
+		}
 		if found.Step == "" {
 			found.Step = string(fact.PodStatus)
 		}
 		return some(found)
 	},
 })
+
+// restarted matches what checks say of an agent that does not stay up.
+var restarted = regexp.MustCompile(`(?i)restart|exit code|crash|back for`)
 
 // crashing tells whether a pod's status says that it does not stay up.
 func crashing(p fact.Pod) bool {

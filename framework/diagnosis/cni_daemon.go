@@ -3,6 +3,7 @@
 package diagnosis
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -39,6 +40,7 @@ var (
 	daemonNotLive = fact.Say("a CNI agent's own health check fails",
 		`calico/node is not ready: (?:felix is not ready|BIRD is not ready: (?:failed to stat|error querying BIRD))`,
 		`felix is not (?:live|ready): (?:get|liveness)`, `localhost:9099/(?:liveness|readiness).{0,80}(?:connection refused|timeout)`,
+		`(?:failed|couldn't|could not|unable) to (?:connect to|find|discover) .{0,40}typha`,
 		`127\.0\.0\.1:(?:9879|9876|9234)/healthz.{0,80}(?:connection refused|deadline exceeded)`,
 		`Retrying waiting for IPAM-D`,
 	)
@@ -58,6 +60,11 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.PodStatus, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
 		found := cite(0.9, current(f, f.Said(daemonUnreachable)))
+		if len(found.Evidence) == 0 {
+			if away := append(withoutAgent(f), withoutTypha(f)...); len(away) > 0 {
+				return away
+			}
+		}
 		if len(found.Evidence) == 0 && f.Whole && daemonsUp(f) {
 			return nil
 		}
@@ -78,6 +85,50 @@ var _ = Register(Rule{
 		return []Finding{found}
 	},
 })
+
+// nodeAgent matches the pods of CNIs of which each node runs one.
+var nodeAgent = regexp.MustCompile(`^(calico-node|canal|kube-flannel-ds|cilium|weave-net|kube-router|antrea-agent|aws-node|kindnet|ovnkube-node)-[a-z0-9]{5}$`)
+
+// withoutAgent are nodes on which no pod of the CNI runs, where others have one.
+func withoutAgent(f *fact.Facts) []Finding {
+	has := map[string]map[string]bool{}
+	for _, p := range f.Pods {
+		if m := nodeAgent.FindStringSubmatch(p.Name); m != nil && p.Node != "" {
+			if has[m[1]] == nil {
+				has[m[1]] = map[string]bool{}
+			}
+			has[m[1]][p.Node] = true
+		}
+	}
+	var found []Finding
+	for agent, nodes := range has {
+		one := Finding{Confidence: 0.85, direct: true, Step: string(fact.PodStatus)}
+		for _, n := range f.Nodes {
+			if !nodes[n.Name] {
+				one.on(n.Name)
+				one.quote(n.Quote)
+			}
+		}
+		one.Title = "no pod of " + agent + " runs on " + strings.Join(one.Nodes, ", ")
+		found = append(found, some(one)...)
+	}
+	return found
+}
+
+// withoutTypha is Calico's typha wanted by nobody or not ready: its agents get no
+// configuration without it.
+func withoutTypha(f *fact.Facts) []Finding {
+	for _, w := range f.Workloads {
+		if w.Name != "calico-typha" || w.Ready > 0 {
+			continue
+		}
+		one := Finding{Confidence: 0.8, direct: true, Step: string(fact.Objects), Title: fmt.Sprintf("calico-typha is not up: %d replicas wanted, %d ready", w.Desired, w.Ready),
+			Fix: []string{"kubectl -n " + either(w.Namespace, "kube-system") + " scale deploy/calico-typha --replicas=1"}}
+		one.quote(w.Quote)
+		return []Finding{one}
+	}
+	return nil
+}
 
 // agents are by what a plugin's message has.
 var agents = []struct{ sign, name string }{

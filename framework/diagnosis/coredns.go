@@ -60,8 +60,8 @@ var _ = Register(Rule{
 	Refutes: "ready addresses in the EndpointSlices of kube-system/kube-dns",
 	Looks:   []fact.Sort{fact.PodStatus, fact.Objects},
 	Match: func(f *fact.Facts) []Finding {
-		if zero := scaledToZero(f); len(zero) > 0 {
-			return zero
+		if zero := append(scaledToZero(f), gone(f)...); len(zero) > 0 {
+			return zero[:1]
 		}
 		fatal := without(current(f, f.Said(corednsFatal)), reloading)
 		found := cite(0.9, fatal)
@@ -138,6 +138,25 @@ func scaledToZero(f *fact.Facts) []Finding {
 			}
 		}
 		found.Refutes = "ready addresses in the EndpointSlices of kube-system/kube-dns; looked for: " + endpointsStory(f)
+		return []Finding{found}
+	}
+	return nil
+}
+
+// gone is a cluster DNS Service without endpoints in a cluster without CoreDNS
+// pods, where its Deployment is not in the evidence.
+func gone(f *fact.Facts) []Finding {
+	for _, p := range f.Pods {
+		if dnsPod(p) {
+			return nil
+		}
+	}
+	for _, e := range f.Endpoints {
+		if e.Service != "kube-dns" || len(e.Ready)+len(e.NotReady) > 0 || len(f.Pods) == 0 {
+			continue
+		}
+		found := Finding{Confidence: 0.93, direct: true, Step: string(fact.Objects), Title: "there is no CoreDNS pod: the kube-dns Service has no endpoints"}
+		found.quote(e.Quote)
 		return []Finding{found}
 	}
 	return nil

@@ -37,6 +37,8 @@ type Quote struct {
 type Finding struct {
 	Code  Code   `json:"code"`
 	Title string `json:"title"`
+	// Hint teaches how the cause comes about.
+	Hint string `json:"hint,omitempty"`
 	// Confidence is between 0 and 1: above 0.8 the evidence says it in so many
 	// words, below 0.5 it merely fits.
 	Confidence float64 `json:"confidence"`

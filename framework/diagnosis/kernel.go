@@ -171,6 +171,34 @@ var moduleMissing = fact.Say("a kernel module that networking needs is not there
 	`couldn't load (?:match|target) [\x60'"](?P<module>\w+)'`,
 )
 
+// unfilteredBridges are nodes whose bridges bypass iptables, so that Services do
+// not work between pods of one bridge, where the bridges of other nodes do not.
+func unfilteredBridges(f *fact.Facts) []Finding {
+	const key = "net.bridge.bridge-nf-call-iptables"
+	var off []fact.Sysctl
+	on := false
+	for _, s := range f.Sysctls {
+		if s.Key == key {
+			on = on || s.Value == "1"
+			if s.Value == "0" {
+				off = append(off, s)
+			}
+		}
+	}
+	var found []Finding
+	for _, s := range off {
+		if !on {
+			continue // as the cluster wants it: Cilium, Calico and others need it not
+		}
+		one := Finding{Confidence: 0.7, Step: string(fact.NetworkState), Title: "bridged packets bypass iptables on " + s.Node + ": br_netfilter is not loaded or " + key + " is 0",
+			Fix: []string{"modprobe br_netfilter && sysctl -w " + key + "=1   # on " + s.Node}}
+		one.on(s.Node)
+		one.quote(s.Quote)
+		found = append(found, one)
+	}
+	return found
+}
+
 // mayIgnore matches warnings that say of themselves that they may be ignored.
 var mayIgnore = regexp.MustCompile(`(?i)ignore the error if`)
 
@@ -203,8 +231,9 @@ var _ = Register(Rule{
 	Match: func(f *fact.Facts) []Finding {
 		said := without(unserved(f, f.Said(moduleMissing)), mayIgnore)
 		if f.Whole && daemonsUp(f) {
-			return nil // built in, or not needed: what networks the node is up
+			said = nil // built in, or not needed: what networks the node is up
 		}
-		return some(cite(scopedTree(f, 0.88, 0.5), said))
+		found := some(cite(scopedTree(f, 0.88, 0.5), said))
+		return append(found, unfilteredBridges(f)...)
 	},
 })

@@ -19,7 +19,7 @@ var policyVerdict = fact.Say("a policy drops packets",
 	`DROP by policy (?P<policy>\S+)`, `acl_log.{0,200}(?:verdict=(?:drop|reject)|name="(?P<policy>[^"]*)".{0,60}verdict=drop)`,
 	`"disposition": ?"deny"`, `NetworkPolicy(?:Drop|Reject)\b`, `AntreaPolicy\S* .{0,120}\b(?:drop|reject)\b`,
 	`(?:denied|blocked|dropped|rejected) by (?:a |the )?(?:network ?policy|networkpolicy|policy|calico)(?: (?P<policy>[\w./-]+))?`,
-	`(?:network ?policy|networkpolicy) .{0,80}(?:den(?:y|ies|ied)|block(?:s|ed|ing)?|drop(?:s|ped)?) (?:the )?(?:traffic|connection|packet|ingress|egress|request)`,
+	`(?:network ?policy|networkpolicy) .{0,80}(?:den(?:ies|ied)|block(?:s|ed|ing)|drop(?:s|ped)) (?:the )?(?:traffic|connection|packet|ingress|egress|request)`,
 	`calico-(?:packet|drop):? ?.{0,40}IN=`, `Dropped by (?:network policy|NPC)`, `EGRESS (?:DENY|DROP)|INGRESS (?:DENY|DROP)`,
 )
 
@@ -68,8 +68,8 @@ var failedProbe = fact.Say("a probe's connection timed out",
 	`curl: \(28\)`, `(?m:^(?-i:TIMEOUT)\r?$)`, `\d received, 100% packet loss`, `download timed out`, `connection timed out`, `i/o timeout`, `rc=124`,
 )
 
-// silentPolicy names a policy that allows nothing, where probes of the same
-// evidence time out and pods it selects exist; enforcement leaves no log then.
+// silentPolicy names policies that isolate pods, where probes of the same
+// evidence time out; enforcement leaves no log then.
 func silentPolicy(f *fact.Facts, policies []fact.Policy) []Finding {
 	timeouts := where(f.Said(failedProbe), func(s fact.Statement) bool { return s.Sort == fact.ProbeResult })
 	if len(timeouts) == 0 && !checkTimedOut(f) {
@@ -77,10 +77,11 @@ func silentPolicy(f *fact.Facts, policies []fact.Policy) []Finding {
 	}
 	var found []Finding
 	for _, p := range policies {
+		confidence, what := 0.82, "allows nothing"
 		if !p.AllowsNothing {
-			continue
+			confidence, what = 0.5, "allows only what it lists"
 		}
-		one := Finding{Confidence: 0.82, Step: string(fact.Objects), Title: fmt.Sprintf("the network policy %s/%s isolates the pods of its namespace and allows nothing", p.Namespace, p.Name),
+		one := Finding{Confidence: confidence, Step: string(fact.Objects), Title: fmt.Sprintf("the network policy %s/%s isolates pods and %s", p.Namespace, p.Name, what),
 			Fix: []string{fmt.Sprintf("kubectl describe networkpolicy %s -n %s   # allow the traffic there, and UDP and TCP 53 to kube-dns when egress is isolated", p.Name, p.Namespace)}}
 		one.quote(p.Quote)
 		for _, t := range timeouts {
@@ -114,7 +115,7 @@ func checkTimedOut(f *fact.Facts) bool {
 func concerns(f *fact.Facts, p fact.Policy) bool {
 	for _, pod := range f.Pods {
 		ip, err := netip.ParseAddr(pod.IP)
-		if pod.Namespace != p.Namespace || err != nil || !ip.IsValid() || !selects(p.Selector, pod.Labels) {
+		if p.Namespace != "" && pod.Namespace != p.Namespace || err != nil || !ip.IsValid() || !selects(p.Selector, pod.Labels) {
 			continue
 		}
 		if f.Check == nil || !f.Check.Names(pod.ID()) {

@@ -37,7 +37,7 @@ func apply(f *fact.Facts) []Finding {
 
 // complete fills what the rule knows and Match left open.
 func (r Rule) complete(found Finding) Finding {
-	found.Code = r.Code
+	found.Code, found.Hint = r.Code, r.Hint
 	if found.Title == "" {
 		found.Title = r.Title
 		if len(found.Nodes) > 0 {
@@ -98,7 +98,10 @@ func rank(f *fact.Facts, all []Finding) []Finding {
 		if ranked[i].Confidence != ranked[j].Confidence {
 			return ranked[i].Confidence > ranked[j].Confidence
 		}
-		return ranked[i].last.After(ranked[j].last)
+		if !ranked[i].last.Equal(ranked[j].last) {
+			return ranked[i].last.After(ranked[j].last)
+		}
+		return ranked[i].Title < ranked[j].Title
 	})
 	return ranked
 }

@@ -4,6 +4,7 @@ package diagnosis
 
 import (
 	"regexp"
+	"time"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
@@ -79,6 +80,10 @@ func unserved(f *fact.Facts, sayings []fact.Saying) []fact.Saying {
 	return where(current(f, sayings), func(s fact.Statement) bool { return !servedSince(f, s) })
 }
 
+// reconnect is how long after the runtime is back the kubelet may still complain
+// of a broken connection.
+const reconnect = 5 * time.Second
+
 // servedSince tells whether the node's runtime came back after a statement, by
 // its own word or by a sandbox it set up.
 func servedSince(f *fact.Facts, s fact.Statement) bool {
@@ -86,7 +91,7 @@ func servedSince(f *fact.Facts, s fact.Statement) bool {
 		return false
 	}
 	for _, back := range f.Said(runtimeBack, sandboxStarted) {
-		if back.Node == s.Node && back.Last.After(s.Time) {
+		if back.Node == s.Node && back.Last.Add(reconnect).After(s.Time) {
 			return true
 		}
 	}

@@ -54,7 +54,7 @@ func unselecting(f *fact.Facts) []Finding {
 		one := Finding{Confidence: scoped(f, "service", 0.9, 0.5), direct: true, Step: string(fact.Objects),
 			Title: fmt.Sprintf("the selector of Service %s/%s matches no pod", s.Namespace, s.Name)}
 		if f.Check == nil && f.Whole {
-			one.Confidence = 0.45 // many clusters keep such Services for later
+			one.Confidence = 0.55 // many clusters keep such Services for later
 		}
 		one.quote(s.Quote)
 		found = append(found, one)

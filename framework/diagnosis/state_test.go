@@ -11,7 +11,8 @@ import (
 
 // wellNode is the state of a node on which nothing is wrong: flannel with VXLAN,
 // kube-proxy with iptables.
-func wellNode(name, subnet, peer, peerSubnet string, address, peerAddress string) map[string]string {
+func wellNode(n testNode) map[string]string {
+	name, subnet, peerSubnet, address := n.name, n.subnet, n.peerSubnet, n.address
 	dir := "nodes/" + name + "/"
 	return map[string]string{
 		dir + "network/ip-route-4.txt": "default via 172.18.0.1 dev eth0\n" +
@@ -48,10 +49,13 @@ func wellNode(name, subnet, peer, peerSubnet string, address, peerAddress string
 	}
 }
 
+// testNode names a node and its two ranges, without their last number.
+type testNode struct{ name, subnet, peerSubnet, address string }
+
 // well is a bundle of a cluster on which nothing is wrong.
 func well() map[string]string {
-	files := wellNode("w1", "10.244.1", "w2", "10.244.2", "172.18.0.2", "172.18.0.3")
-	maps.Copy(files, wellNode("w2", "10.244.2", "w1", "10.244.1", "172.18.0.3", "172.18.0.2"))
+	files := wellNode(testNode{"w1", "10.244.1", "10.244.2", "172.18.0.2"})
+	maps.Copy(files, wellNode(testNode{"w2", "10.244.2", "10.244.1", "172.18.0.3"}))
 	files["manifest.json"] = `{"version":1,"started":"2026-11-22T16:51:08Z","subject":{"Since":"2026-11-22T16:50:50Z"},"items":[]}`
 	files["cluster/nodes.yaml"] = "apiVersion: v1\nitems:\n" + nodeYAML("w1", "10.244.1.0/24", "172.18.0.2") + nodeYAML("w2", "10.244.2.0/24", "172.18.0.3") + "kind: List\n"
 	files["cluster/pods.txt"] = `NAMESPACE      NAME                    READY   STATUS    RESTARTS   AGE   IP           NODE   NOMINATED NODE   READINESS GATES

@@ -87,20 +87,54 @@ func unknown(f *fact.Facts) *Unknown {
 	return u
 }
 
-// absent tells whether all evidence that would show a cause was read.
+// absent tells whether all evidence that would show a cause was read, of each
+// node that the failed check is about.
 func absent(f *fact.Facts, r Rule) (string, bool) {
 	if len(r.Looks) == 0 || !f.Whole {
 		return "", false
 	}
 	var read []string
 	for _, sort := range r.Looks {
-		files := f.Files[sort]
-		if len(files) == 0 {
+		if len(f.Files[sort]) == 0 {
 			return "", false
+		}
+		for _, node := range involved(f) {
+			if !readOf(f, sort, node) {
+				return "", false
+			}
 		}
 		read = append(read, string(sort))
 	}
 	return "not in " + strings.Join(read, ", "), true
+}
+
+func involved(f *fact.Facts) []string {
+	var nodes []string
+	if f.Check != nil {
+		for _, failure := range f.Check.Failures {
+			for _, n := range []string{failure.Node, failure.Peer} {
+				if n != "" && !contains(nodes, n) {
+					nodes = append(nodes, n)
+				}
+			}
+		}
+	}
+	return nodes
+}
+
+// readOf tells whether a node's evidence of a sort is there; what the API server
+// tells is of all nodes.
+func readOf(f *fact.Facts, sort fact.Sort, node string) bool {
+	switch sort {
+	case fact.KubeletLog, fact.RuntimeLog, fact.KernelLog, fact.CNIConfig:
+		return slices.ContainsFunc(f.Files[sort], func(file string) bool { return strings.Contains(file, node) })
+	case fact.NetworkState:
+		return slices.ContainsFunc(f.Links, func(l fact.Link) bool { return l.Node == node }) &&
+			slices.ContainsFunc(f.Routes, func(r fact.Route) bool { return r.Node == node }) &&
+			slices.ContainsFunc(f.Sysctls, func(s fact.Sysctl) bool { return s.Node == node }) &&
+			slices.ContainsFunc(f.Filters, func(x *fact.Filter) bool { return x.Node == node })
+	}
+	return true
 }
 
 // symptoms are signs of trouble that still hold: a failed check, pods that are

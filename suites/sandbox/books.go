@@ -10,8 +10,12 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/ipam"
 	"github.com/cniproof/cniproof/framework/sandbox"
 )
@@ -52,11 +56,31 @@ func openBooks(ctx context.Context, env *check.Env, pods []sandbox.State) books 
 
 // kept is the outcome of the books after the pods were deleted: a failure for
 // addresses still held by whoever held them for these pods. An address that
-// somebody else holds by now was given back.
+// somebody else holds by now was given back. It looks again for a while: some
+// CNIs close their books after the pod is gone.
 func (b books) kept(ctx context.Context, env *check.Env) error {
 	if errors.Is(b.err, ipam.ErrUnknown) {
 		return nil
 	}
+	outcome := b.compare(ctx, env)
+	if outcome == nil {
+		return nil
+	}
+	_ = wait.PollUntilContextTimeout(ctx, lookAgain, config.DefaultTimeouts().SandboxSettle, false, func(ctx context.Context) (bool, error) {
+		// A look that was cut short says less than the one before.
+		if latest := b.compare(ctx, env); ctx.Err() == nil {
+			outcome = latest
+		}
+		return outcome == nil, nil
+	})
+	return outcome
+}
+
+// lookAgain is how long kept waits before it looks again.
+const lookAgain = 500 * time.Millisecond
+
+// compare is the outcome of the books as they are now.
+func (b books) compare(ctx context.Context, env *check.Env) error {
 	leases, err := ipam.Read(ctx, env.Cluster, slices.Sorted(maps.Keys(b.held))...)
 	err = errors.Join(b.err, err)
 	var errs []error

@@ -37,6 +37,9 @@ func text(r diagnosis.Report) string {
 
 func finding(b *strings.Builder, f diagnosis.Finding) {
 	fmt.Fprintf(b, "%s (%.0f %%)\n%s\n", f.Code, 100*f.Confidence, f.Title)
+	if f.Hint != "" {
+		fmt.Fprintf(b, "\n%s\n", f.Hint)
+	}
 	if len(f.Evidence) > 0 {
 		b.WriteString("\nwhat says so:\n")
 		quotes(b, f.Evidence)

@@ -56,8 +56,11 @@ func readCheck(data []byte, file string) *Check {
 func reasonLine(data []byte, file string) Quote {
 	q := Quote{File: file}
 	for number, line := range strings.Split(string(data), "\n") {
-		if q.Line == 0 || strings.HasPrefix(strings.TrimSpace(line), `"reason":`) {
+		if q.Line == 0 {
 			q.Line, q.Text = number+1, excerpt(line, 0)
+		}
+		if strings.HasPrefix(strings.TrimSpace(line), `"reason":`) {
+			return Quote{File: file, Line: number + 1, Text: excerpt(line, 0)}
 		}
 	}
 	return q

@@ -154,11 +154,10 @@ type dirParser struct {
 var listingPath = regexp.MustCompile(`/listing(/.*(?:cni|net\.d)[^.]*(?:\.d)?)\.txt$`)
 
 var (
-	dirHeading  = regexp.MustCompile(`^(?:[$#=>-]+ )?(?:ls (?:-\S+ )*)?(/[\w./-]*(?:cni|net\.d)[\w./-]*):?$`)
-	dirMissing  = regexp.MustCompile(`(?:cannot access|cannot open directory) '?(/[\w./-]+?)'?: No such file or directory`)
-	dirEntry    = regexp.MustCompile(`^[-dlcbps][rwxsStT-]{9}[.+@]?\s+\d+\s+\S+\s+\S+\s+\d+\s+\S+\s+\S+\s+\S+\s+(.+)$`)
-	dirEmpty    = regexp.MustCompile(`^total \d+`)
-	emptyFolder = []string{".", ".."}
+	dirHeading = regexp.MustCompile(`^(?:[$#=>-]+ )?(?:ls (?:-\S+ )*)?(/[\w./-]*(?:cni|net\.d)[\w./-]*):?$`)
+	dirMissing = regexp.MustCompile(`(?:cannot access|cannot open directory) '?(/[\w./-]+?)'?: No such file or directory`)
+	dirEntry   = regexp.MustCompile(`^[-dlcbps][rwxsStT-]{9}[.+@]?\s+\d+\s+\S+\s+\S+\s+\d+\s+\S+\s+\S+\s+\S+\s+(.+)$`)
+	dirTotal   = regexp.MustCompile(`^total \d+`)
 )
 
 func (p *dirParser) line(q Quote) {
@@ -173,7 +172,7 @@ func (p *dirParser) line(q Quote) {
 		p.open = false
 		return
 	}
-	if m := listingPath.FindStringSubmatch(p.file); m != nil && !p.open && q.Line == 1 && dirEmpty.MatchString(text) {
+	if m := listingPath.FindStringSubmatch(p.file); m != nil && !p.open && q.Line == 1 && dirTotal.MatchString(text) {
 		p.facts.Dirs = append(p.facts.Dirs, Dir{Path: m[1], Quote: q})
 		p.open = true
 	}
@@ -182,13 +181,13 @@ func (p *dirParser) line(q Quote) {
 	}
 	if m := dirEntry.FindStringSubmatch(text); m != nil {
 		name, _, _ := strings.Cut(m[1], " -> ")
-		if name != emptyFolder[0] && name != emptyFolder[1] {
+		if name != "." && name != ".." {
 			dir := &p.facts.Dirs[len(p.facts.Dirs)-1]
 			dir.Files = append(dir.Files, name)
 		}
 		return
 	}
-	if !dirEmpty.MatchString(text) {
+	if !dirTotal.MatchString(text) {
 		p.open = false
 	}
 }

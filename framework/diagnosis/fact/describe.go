@@ -16,11 +16,12 @@ type describeParser struct {
 	node  string
 	// isNode tells that the block describes a node.
 	isNode bool
-	labels map[string]string
 	// podAt and nodeAt are the facts of this block, -1 for none.
 	podAt, nodeAt int
 	selector      map[string]string
 	service       bool
+	// labels tells that lines with labels follow.
+	labels bool
 }
 
 var describeField = regexp.MustCompile(`^(\s*)([A-Z][A-Za-z -]*):(?:\s+(\S.*?))?\s*$`)
@@ -29,6 +30,7 @@ var describeField = regexp.MustCompile(`^(\s*)([A-Z][A-Za-z -]*):(?:\s+(\S.*?))?
 func (p *describeParser) line(q Quote) rowPlace {
 	m := describeField.FindStringSubmatch(q.Text)
 	if m == nil {
+		p.moreLabels(q.Text)
 		var at rowPlace
 		if e := eventLine.FindStringSubmatch(q.Text); e != nil {
 			at.ago, at.hasAgo = age(e[1])
@@ -36,6 +38,7 @@ func (p *describeParser) line(q Quote) rowPlace {
 		return p.place(at)
 	}
 	field, value, top := m[2], m[3], m[1] == ""
+	p.labels = top && field == "Labels"
 	switch {
 	case top && field == "Name":
 		*p = describeParser{facts: p.facts, name: value, podAt: -1, nodeAt: -1}
@@ -54,7 +57,10 @@ func (p *describeParser) line(q Quote) rowPlace {
 		p.facts.Pods = append(p.facts.Pods, Pod{Namespace: p.space, Name: p.name, Node: p.node, Quote: q})
 		p.podAt = len(p.facts.Pods) - 1
 	case p.podAt >= 0:
-		p.ofPod(field, value, top)
+		if !top {
+			field = "  " + field
+		}
+		p.ofPod(field, value)
 	case top && field == "Selector":
 		p.selector, p.service = labelSet(value), true
 		p.facts.Services = append(p.facts.Services, Service{Namespace: p.space, Name: p.name, Selector: p.selector, HasSelector: true, Quote: q})
@@ -80,6 +86,20 @@ func (p *describeParser) place(at rowPlace) rowPlace {
 	return at
 }
 
+// moreLabels reads the labels after the first, one a line.
+func (p *describeParser) moreLabels(text string) {
+	if !p.labels || p.podAt < 0 {
+		return
+	}
+	pod := &p.facts.Pods[p.podAt]
+	for k, v := range labelSet(strings.TrimSpace(text)) {
+		if pod.Labels == nil {
+			pod.Labels = map[string]string{}
+		}
+		pod.Labels[k] = v
+	}
+}
+
 func (p *describeParser) ofNode(field, value string) {
 	n := &p.facts.Nodes[p.nodeAt]
 	switch field {
@@ -96,20 +116,23 @@ func (p *describeParser) ofNode(field, value string) {
 	}
 }
 
-func (p *describeParser) ofPod(field, value string, top bool) {
+// ofPod reads a field; those of containers are indented.
+func (p *describeParser) ofPod(field, value string) {
 	pod := &p.facts.Pods[p.podAt]
 	switch {
-	case top && field == "Status":
+	case field == "Labels":
+		pod.Labels = labelSet(value)
+	case field == "Status":
 		pod.Status = value
-	case top && field == "IP":
+	case field == "IP":
 		pod.IP = value
-	case !top && field == "Reason" && (value == "CrashLoopBackOff" || strings.HasPrefix(value, "ContainerC") ||
+	case field == "  Reason" && (value == "CrashLoopBackOff" || strings.HasPrefix(value, "ContainerC") ||
 		value == "ImagePullBackOff" || value == "ErrImagePull"):
 		pod.Status = value
-	case !top && field == "Ready" && value == "True":
+	case field == "  Ready" && value == "True":
 		pod.Ready++
 		pod.Containers++
-	case !top && field == "Ready" && value == "False":
+	case field == "  Ready" && value == "False":
 		pod.Containers++
 	}
 }

@@ -92,10 +92,12 @@ type Decision struct {
 // Judge walks a packet through the base chains of the hooks, in order. nat
 // tables do not filter and are left out.
 func (f *Filter) Judge(p Packet, hooks ...string) Decision {
-	w := walk{filter: f, packet: p}
 	for _, hook := range hooks {
 		for _, c := range f.base(hook) {
-			outcome, d := w.chain(c, true, 0)
+			// Accepting ends one base chain; those of other tables see the packet
+			// all the same.
+			w := walk{filter: f, packet: p}
+			outcome, d := w.chain(c, step{certain: true})
 			if outcome == dropped {
 				d.Sure = d.Sure && !w.maybeAccepted
 				return d
@@ -138,7 +140,7 @@ const (
 	dropped
 )
 
-// walk is one packet's way through one hook.
+// walk is one packet's way through one base chain.
 type walk struct {
 	filter *Filter
 	packet Packet
@@ -151,9 +153,17 @@ type walk struct {
 // in a doctored file.
 const deepest = 30
 
-// chain walks rules. Sure is false when the jump here was itself open.
-func (w *walk) chain(c *Chain, sure bool, depth int) (outcome, Decision) {
-	if depth > deepest {
+// step is how a packet got to a chain.
+type step struct {
+	// certain tells that no rule on the way has a match that is open.
+	certain bool
+	// depth is how many jumps it took.
+	depth int
+}
+
+// chain walks a chain's rules.
+func (w *walk) chain(c *Chain, at step) (outcome, Decision) {
+	if at.depth > deepest {
 		return passed, Decision{}
 	}
 	for i := range c.Rules {
@@ -161,7 +171,7 @@ func (w *walk) chain(c *Chain, sure bool, depth int) (outcome, Decision) {
 		if !r.matches(w.packet) {
 			continue
 		}
-		certain := sure && !r.Unknown
+		certain := at.certain && !r.Unknown
 		switch r.Target {
 		case "ACCEPT":
 			if certain {
@@ -176,14 +186,14 @@ func (w *walk) chain(c *Chain, sure bool, depth int) (outcome, Decision) {
 			if certain {
 				return passed, Decision{}
 			}
-			sure = false // the rest of the chain may not see it
+			at.certain = false // the rest of the chain may not see it
 		default:
 			next := w.filter.Chain(c.Table, r.Target)
 			if next == nil {
 				continue
 			}
 			before := w.maybeAccepted
-			o, d := w.chain(next, certain, depth+1)
+			o, d := w.chain(next, step{certain, at.depth + 1})
 			if o != passed {
 				d.Sure = d.Sure && !before
 				return o, d

@@ -136,14 +136,14 @@ func (r *FilterRule) read(words []string) {
 		case "-p":
 			r.Protocols = append(r.Protocols, match{value, negate})
 		case "-s", "-d":
-			m, ok := prefix(value, negate)
+			p, ok := prefix(value)
 			switch {
 			case !ok:
 				r.Unknown = true
 			case word == "-s":
-				r.Src = append(r.Src, m)
+				r.Src = append(r.Src, prefixMatch{p, negate})
 			default:
-				r.Dst = append(r.Dst, m)
+				r.Dst = append(r.Dst, prefixMatch{p, negate})
 			}
 		case "--dport", "--dports", "--ports":
 			r.DstPorts, r.NotPorts = ports(value), negate
@@ -177,14 +177,12 @@ var harmless = map[string]bool{
 	"statistic": true, "nfacct": true, "icmp": true, "limit": true,
 }
 
-func prefix(text string, negate bool) (prefixMatch, bool) {
+func prefix(text string) (netip.Prefix, bool) {
 	if p, err := netip.ParsePrefix(text); err == nil {
-		return prefixMatch{p.Masked(), negate}, true
+		return p.Masked(), true
 	}
-	if a, err := netip.ParseAddr(text); err == nil {
-		return prefixMatch{netip.PrefixFrom(a, a.BitLen()), negate}, true
-	}
-	return prefixMatch{}, false
+	a, err := netip.ParseAddr(text)
+	return netip.PrefixFrom(a, a.BitLen()), err == nil
 }
 
 func ports(text string) []portRange {

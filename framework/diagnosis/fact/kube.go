@@ -24,7 +24,7 @@ var readers = map[string]func(*Facts, meta, []byte, *document){
 	"Deployment": readWorkload, "DaemonSet": readWorkload, "StatefulSet": readWorkload,
 	"Endpoints": readEndpoints, "EndpointSlice": readSlice, "ConfigMap": readConfigMap,
 	"NetworkPolicy": readPolicy, "CiliumNetworkPolicy": readForeignPolicy,
-	"CiliumClusterwideNetworkPolicy": readForeignPolicy, "GlobalNetworkPolicy": readForeignPolicy,
+	"CiliumClusterwideNetworkPolicy": readForeignPolicy, "GlobalNetworkPolicy": readPolicy,
 	"IPPool": readPool, "BlockAffinity": readBlock,
 }
 

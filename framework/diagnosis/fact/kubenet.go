@@ -87,8 +87,8 @@ func readPolicy(f *Facts, m meta, data []byte, d *document) {
 			Selector    string // Calico's own kind
 			PolicyTypes []string
 			Types       []string
-			Ingress     []json.RawMessage
-			Egress      []json.RawMessage
+			Ingress     []struct{ Action string }
+			Egress      []struct{ Action string }
 		}
 	}
 	if json.Unmarshal(data, &o) != nil {
@@ -101,10 +101,13 @@ func readPolicy(f *Facts, m meta, data []byte, d *document) {
 			types = append(types, "Egress")
 		}
 	}
-	p := Policy{Kind: "networkpolicy", Namespace: m.Metadata.Namespace, Name: m.Metadata.Name,
+	p := Policy{Kind: strings.ToLower(m.Kind), Namespace: m.Metadata.Namespace, Name: m.Metadata.Name,
 		Selector: o.Spec.PodSelector.MatchLabels,
 		Ingress:  slices.Contains(types, "Ingress"), Egress: slices.Contains(types, "Egress")}
 	p.AllowsNothing = p.Ingress && len(o.Spec.Ingress) == 0 || p.Egress && len(o.Spec.Egress) == 0
+	for _, rule := range append(o.Spec.Ingress, o.Spec.Egress...) {
+		p.AllowsNothing = p.AllowsNothing || rule.Action == "Deny" // Calico's own kind
+	}
 	p.Quote = d.quote(p.Name)
 	f.Policies = append(f.Policies, p)
 }

@@ -57,7 +57,7 @@ func withoutTwins(filters []*Filter) {
 	for _, f := range filters {
 		for _, c := range f.Chains {
 			if f.Tool == "iptables" {
-				listed[f.Node+" "+family(f.V6)+" "+c.Table] = true
+				listed[f.Node+" "+f.family()+" "+c.Table] = true
 			}
 		}
 	}
@@ -66,8 +66,9 @@ func withoutTwins(filters []*Filter) {
 	}
 }
 
-func family(v6 bool) string {
-	if v6 {
+// family is nft's name for it.
+func (f *Filter) family() string {
+	if f.V6 {
 		return "ip6"
 	}
 	return "ip"
@@ -147,16 +148,6 @@ func nftWords(text string) []string {
 // readNFT fills a rule from its words. What it does not know makes the match
 // open, never wrong.
 func (r *FilterRule) readNFT(words []string) {
-	next := func(i int) (value string, negate bool, used int) {
-		if i+1 < len(words) && words[i+1] == "!=" {
-			negate, used = true, 1
-			i++
-		}
-		if i+1 < len(words) {
-			return words[i+1], negate, used + 1
-		}
-		return "", negate, used
-	}
 	for i := 0; i < len(words); i++ {
 		key := words[i]
 		if i+1 < len(words) {
@@ -172,7 +163,7 @@ func (r *FilterRule) readNFT(words []string) {
 			r.Target = strings.ToUpper(key)
 			return
 		case "jump", "goto":
-			r.Target, _, _ = next(i)
+			r.Target = operandAt(words, i+1).text
 			r.Goto = key == "goto"
 			return
 		case "counter":
@@ -185,29 +176,28 @@ func (r *FilterRule) readNFT(words []string) {
 		case "log", "comment":
 			continue
 		}
-		value, negate, used := next(i)
-		values := strings.Split(value, ",")
+		o := operandAt(words, i+1)
 		switch key {
 		case "iif", "iifname", "meta iifname":
-			r.In = matches(values, negate)
+			r.In = o.matches()
 		case "oif", "oifname", "meta oifname":
-			r.Out = matches(values, negate)
+			r.Out = o.matches()
 		case "ip saddr", "ip6 saddr":
-			r.Src = r.prefixes(values, negate)
+			r.Src = r.prefixes(o)
 		case "ip daddr", "ip6 daddr":
-			r.Dst = r.prefixes(values, negate)
+			r.Dst = r.prefixes(o)
 		case "meta l4proto", "ip protocol":
-			r.Protocols = matches(values, negate)
+			r.Protocols = o.matches()
 		case "tcp dport", "udp dport", "th dport":
-			r.DstPorts, r.NotPorts = ports(value), negate
+			r.DstPorts, r.NotPorts = ports(o.text), o.negate
 			if proto := key[:3]; proto != "th " {
 				r.Protocols = []match{{proto, false}}
 			}
 		case "tcp sport", "udp sport":
-			r.SrcPorts = ports(value)
+			r.SrcPorts = ports(o.text)
 		case "ct state":
-			states := strings.Split(strings.ToUpper(value), ",")
-			if negate {
+			states := strings.Split(strings.ToUpper(o.text), ",")
+			if o.negate {
 				r.NotStates = states
 			} else {
 				r.States = states
@@ -216,27 +206,48 @@ func (r *FilterRule) readNFT(words []string) {
 			r.Unknown = true
 			continue
 		}
-		i += used
+		i += o.words
 	}
 }
 
-func matches(values []string, negate bool) []match {
+// operand is what a rule compares with: a value or a set of them.
+type operand struct {
+	text   string
+	negate bool
+	// words is how many it takes up.
+	words int
+}
+
+func operandAt(words []string, i int) operand {
+	var o operand
+	if i < len(words) && words[i] == "!=" {
+		o.negate, o.words = true, 1
+		i++
+	}
+	if i < len(words) {
+		o.text = words[i]
+		o.words++
+	}
+	return o
+}
+
+func (o operand) matches() []match {
 	var all []match
-	for _, v := range values {
-		all = append(all, match{v, negate})
+	for _, v := range strings.Split(o.text, ",") {
+		all = append(all, match{v, o.negate})
 	}
 	return all
 }
 
-func (r *FilterRule) prefixes(values []string, negate bool) []prefixMatch {
+func (r *FilterRule) prefixes(o operand) []prefixMatch {
 	var all []prefixMatch
-	for _, v := range values {
-		p, ok := prefix(v, negate)
+	for _, v := range strings.Split(o.text, ",") {
+		p, ok := prefix(v)
 		if !ok {
 			r.Unknown = true
 			continue
 		}
-		all = append(all, p)
+		all = append(all, prefixMatch{p, o.negate})
 	}
 	return all
 }

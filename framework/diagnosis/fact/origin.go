@@ -48,6 +48,29 @@ var sorts = []struct {
 	{regexp.MustCompile(`(?i)iptables|nft|ipset|sysctl|route|/ip\.txt|addr|link|neigh|conntrack|socket|/ss\.txt|network-state`), NetworkState},
 }
 
+// collected are the sorts of what a bundle's collectors gather, by their names.
+var collected = map[string]Sort{
+	"kubelet-log": KubeletLog, "runtime-log": RuntimeLog, "runtime-state": RuntimeLog, "kernel-log": KernelLog,
+	"coredns-logs": DNSLog, "kube-proxy-logs": ProxyLog, "var-log": CNIFile, "cni-config": CNIConfig, "network-state": NetworkState,
+	"pod-status": PodStatus, "events": PodStatus, "objects": Objects, "node-status": Objects, "tables": Objects,
+}
+
+// sortOf tells what sort of evidence a file is.
+func sortOf(file, collector string) Sort {
+	if s, known := collected[collector]; known {
+		return s
+	}
+	if strings.HasSuffix(collector, "-state") { // a CNI's own files and status
+		return CNIConfig
+	}
+	for _, s := range sorts {
+		if s.match.MatchString(collector + "/" + file) {
+			return s.sort
+		}
+	}
+	return Pasted
+}
+
 // origin is where a file's lines come from.
 type origin struct {
 	file string
@@ -65,14 +88,7 @@ var podPath = regexp.MustCompile(`(?:^|/)([a-z0-9-]+)_([a-z0-9.-]+)_[0-9a-f-]{8,
 // originOf reads a file's path; the item of a bundle's manifest, where there is
 // one, knows better.
 func originOf(file string, item item) origin {
-	o := origin{file: file, node: item.Node, pod: item.Pod, sort: Pasted}
-	described := item.Collector + "/" + file
-	for _, s := range sorts {
-		if s.match.MatchString(described) {
-			o.sort = s.sort
-			break
-		}
-	}
+	o := origin{file: file, node: item.Node, pod: item.Pod, sort: sortOf(file, item.Collector)}
 	if m := podPath.FindStringSubmatch(file); m != nil && o.pod == "" {
 		o.pod = m[1] + "/" + m[2]
 	}

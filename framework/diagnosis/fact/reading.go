@@ -171,7 +171,7 @@ func (r *reading) look() bool {
 			Wording: h.wording, Args: h.args, Text: around(cleaned, h.at),
 			Quote: Quote{File: r.from.file, Line: r.first + line, Text: excerpt(r.record[line], h.at-begin)},
 			Time:  said, Sort: where.sort, Pod: first(where.pod, r.from.pod),
-			Node: where.node, origin: r.from, ago: r.at.ago, hasAgo: r.at.hasAgo,
+			Node: where.node, ago: r.at.ago, hasAgo: r.at.hasAgo,
 		}
 		s.Pod = first(r.at.pod, s.Pod)
 		s.Node = first(s.Node, r.at.node)

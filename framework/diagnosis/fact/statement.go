@@ -33,9 +33,8 @@ type Statement struct {
 	// Sort is the kind of evidence it was found in.
 	Sort Sort
 
-	// origin resolves Node when nodes are known; ago is how long before the
-	// evidence was taken, for events that tell only that.
-	origin origin
+	// ago is how long before the evidence was taken, for events that tell only
+	// that.
 	ago    time.Duration
 	hasAgo bool
 }
