@@ -29,6 +29,8 @@ import (
 // is not ready, whatever the agent does. A container that crashed and has been
 // back for only a moment is still in its loop as far as one can tell; how often
 // it restarted in its life is recorded and not judged.
+//
+// Turns red with: pkill -9 -x flanneld (on a node)
 var _ = check.Register(check.Check{
 	ID:    "cni.agent-ready",
 	Title: "the CNI's agent is ready on every node and not restarting",

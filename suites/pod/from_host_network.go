@@ -15,6 +15,8 @@ import (
 // What could fool it: with an overlay, packets of a node leave with the address
 // of its tunnel device and not with its InternalIP; what address the pod sees
 // is not judged.
+//
+// Turns red with: iptables -I FORWARD -j DROP (on a node)
 var _ = check.Register(check.Check{
 	ID:       "pod.from-host-network",
 	Title:    "a node reaches its own pods and those of others by IP over TCP and UDP",

@@ -24,6 +24,8 @@ import (
 // forbids unless hairpin mode is on, and which needs masquerading so that the
 // answer comes back too. What could fool it: beyond a dozen backends a pod may
 // not be picked; then it is inconclusive and not red.
+//
+// Turns red with: ip link set dev <the pod's veth> type bridge_slave hairpin off (on a node)
 var _ = check.Register(check.Check{
 	ID:       "pod.hairpin",
 	Title:    "a pod reaches itself through its Service's ClusterIP",

@@ -19,6 +19,8 @@ import (
 // It is the pod by name that must answer: an address that another pod holds too
 // is no proof. What could fool it: pods that were started before a fault and
 // are still connected; so only new connections are made.
+//
+// Turns red with: iptables -I FORWARD -j DROP (on a node)
 var _ = check.Register(check.Check{
 	ID:       "pod.other-node",
 	Title:    "a pod reaches a pod on another node by IP over TCP and UDP",

@@ -18,6 +18,8 @@ import (
 //
 // It needs no route and no tunnel: red here and green in pod.other-node is the
 // node's own bridge or its rules, such as bridged packets that iptables drops.
+//
+// Turns red with: iptables -I FORWARD -i cni0 -o cni0 -j DROP (on a node)
 var _ = check.Register(check.Check{
 	ID:       "pod.same-node",
 	Title:    "a pod reaches a pod on its own node by IP over TCP and UDP",

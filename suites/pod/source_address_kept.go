@@ -22,6 +22,8 @@ import (
 //
 // The echo says what address it saw. Either node may have put it there; it is
 // one of that node's own.
+//
+// Turns red with: iptables -t nat -I POSTROUTING -s 10.244.0.0/16 -d 10.244.0.0/16 -j MASQUERADE (on a node)
 var _ = check.Register(check.Check{
 	ID:       "pod.source-address-kept",
 	Title:    "a pod sees the own address of a pod that reaches it from another node",

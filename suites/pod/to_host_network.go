@@ -15,6 +15,8 @@ import (
 //
 // What could fool it: a firewall of the nodes that is closed for the probe's
 // ports and open for what pods need; the ports are in fixtures/probe/job.
+//
+// Turns red with: iptables -I INPUT -p tcp --dport 18081 -j REJECT (on a node)
 var _ = check.Register(check.Check{
 	ID:       "pod.to-host-network",
 	Title:    "a pod reaches its own node and others by InternalIP over TCP and UDP",

@@ -32,6 +32,8 @@ import (
 // fails: its own tries are the convergence, one failure alone may be an agent
 // that is just restarting. Images, volumes and the scheduler make it
 // inconclusive: they are not the network.
+//
+// Turns red with: rm -rf /etc/cni/net.d (on a node)
 var _ = check.Register(check.Check{
 	ID:       "sandbox.starts-on-every-node",
 	Title:    "a pod gets its sandbox on every node",

@@ -25,6 +25,8 @@ import (
 // from others that are lost, and a node passes when it met all the rest. Beyond
 // a dozen backends not every one is met for certain, and only connections that
 // are lost count.
+//
+// Turns red with: iptables -t raw -I PREROUTING -i cni0 -d 10.96.0.0/12 -j DROP (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.cluster-ip",
 	Title:    "a Service's ClusterIP leads to each of its backends over TCP and UDP, from every node",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package suites_test
+package claims_test
 
 import (
 	"strings"

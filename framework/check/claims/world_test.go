@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package suites_test
+package claims_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +33,9 @@ type world struct {
 	objects []runtime.Object
 	// fault answers a job in the network's stead; nil leaves it to the network.
 	fault func(from probe.Pod, j job.Job) *job.Result
+	// serve starts what answers the checks beside the API server; nil is nothing.
+	serve func(*fake.Clientset)
+	mu    sync.Mutex
 	// turn is what the next connection to the Service is balanced by.
 	turn int
 	// measured is what was recorded.
@@ -127,6 +131,8 @@ func (w *world) only(node string) {
 
 // Run makes world a probe.Runner.
 func (w *world) Run(_ context.Context, from probe.Pod, jobs []job.Job) ([]job.Result, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var results []job.Result
 	for _, j := range jobs {
 		var r *job.Result
@@ -183,9 +189,17 @@ func (w *world) run(t *testing.T, id string) error {
 	if !ok {
 		t.Fatalf("no check %s", id)
 	}
-	w.env.Cluster.Client = fake.NewClientset(w.objects...)
+	client := fake.NewClientset(w.objects...)
+	w.env.Cluster.Client = client
+	if w.serve != nil {
+		w.serve(client)
+	}
 	w.env.Probe = w
-	w.env.Record = func(m check.Measurement) { w.measured = append(w.measured, m) }
+	w.env.Record = func(m check.Measurement) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.measured = append(w.measured, m)
+	}
 	w.env.Cleanup = func(string, func(context.Context) error) {}
 	return c.Run(t.Context(), w.env)
 }
