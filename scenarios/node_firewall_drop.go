@@ -11,8 +11,9 @@ import (
 
 // Somebody's firewall on one worker drops what the node forwards: a rule ahead
 // of flannel's and kube-proxy's own in the FORWARD chain. Pods on the node keep
-// each other (the bridge switches, or br_netfilter hits them too) and their
-// node; everything that the node routes is gone.
+// their own node; everything that the node routes is gone, and so is what its
+// bridge switches between two pods, because flannel insists on br_netfilter,
+// which shows bridged packets to iptables.
 //
 // flanneld restores its own rules when they change but does not remove or go
 // before others, so nothing heals this.
@@ -21,7 +22,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Title:    "a firewall rule on one worker drops everything the node forwards",
 	Expects:  diagnosis.NodeFirewallDrop,
 	Topology: "default",
-	Breaks:   []string{"pod.other-node", "pod.from-host-network"},
+	Breaks:   []string{"pod.same-node", "pod.other-node", "pod.to-host-network", "pod.from-host-network"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return onNode(ctx, t, append([]string{"iptables", "-I"}, dropForward...)...)
 	},
