@@ -29,6 +29,13 @@ type RunnerOptions struct {
 	// ran it, while what its last attempt made is still there. It bounds
 	// itself. May be nil.
 	OnFailure func(ctx context.Context, c Check, r Result)
+	// AtOnce is how many checks run at the same time when more are asked for;
+	// 0 is one. It bounds what this process does to the API server and the nodes.
+	AtOnce int
+	// Started and Ended are called for each check this process runs, before its
+	// first attempt and with what came of it, from any goroutine. May be nil.
+	Started func(c Check)
+	Ended   func(r Result)
 	// Log takes lines for people who watch; nil drops them.
 	Log func(format string, args ...any)
 }
@@ -38,6 +45,8 @@ type RunnerOptions struct {
 type Runner struct {
 	opts  RunnerOptions
 	store *store
+	// places has room for the checks that may run at once.
+	places chan struct{}
 	// running is held for reading while a check runs, so that Reset can wait.
 	running sync.RWMutex
 }
@@ -54,7 +63,7 @@ func NewRunner(opts RunnerOptions) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Runner{opts: opts, store: store}, nil
+	return &Runner{opts: opts, store: store, places: make(chan struct{}, max(opts.AtOnce, 1))}, nil
 }
 
 // Result returns what became of the check, running it (and first what it
@@ -95,11 +104,42 @@ func (r *Runner) result(ctx context.Context, id string) (Result, error) {
 	if res, ok, err := r.store.get(id); ok || err != nil {
 		return res, err
 	}
-	res, done := r.converge(ctx, c, blocks)
+	// The place comes last: who holds one waits for nobody.
+	select {
+	case r.places <- struct{}{}:
+		defer func() { <-r.places }()
+	case <-ctx.Done():
+		return interrupted(ctx, c), nil
+	}
+	res, done := r.run(ctx, c, blocks)
 	if !done {
 		return res, nil
 	}
 	return res, r.store.put(res)
+}
+
+// run is one check, watched.
+func (r *Runner) run(ctx context.Context, c Check, b blocks) (Result, bool) {
+	if r.opts.Started != nil {
+		r.opts.Started(c)
+	}
+	res, done := r.converge(ctx, c, b)
+	if r.opts.Ended != nil {
+		r.opts.Ended(res)
+	}
+	return res, done
+}
+
+// Ahead begins to run the checks with these IDs, AtOnce at the same time, so
+// that a Result asked for later is there, or is waited for. The function it
+// returns waits until each ended or ctx did.
+func (r *Runner) Ahead(ctx context.Context, ids []string) (wait func()) {
+	var all sync.WaitGroup
+	for _, id := range ids {
+		// What it returns is for those who ask for it.
+		all.Go(func() { _, _ = r.Result(ctx, id) })
+	}
+	return all.Wait
 }
 
 // prerequisites runs what c requires and returns what that blocks.

@@ -260,3 +260,57 @@ func TestWhatAppliesToNoNodeDoesNotApply(t *testing.T) {
 		t.Errorf("on two of three nodes: %s, want %s", res.Outcome, Passed)
 	}
 }
+
+// TestAheadRunsSeveralAtOnceAndNoMore lets each check wait for a second one that
+// runs with it.
+func TestAheadRunsSeveralAtOnceAndNoMore(t *testing.T) {
+	const atOnce = 3
+	var running, most, runs atomic.Int32
+	company := make(chan struct{})
+	var checks []Check
+	for i := range 12 {
+		c := sample(fmt.Sprintf("pod.c%02d", i), "sandbox.starts")
+		c.Run = func(ctx context.Context, _ *Env) error {
+			runs.Add(1)
+			now := running.Add(1)
+			defer running.Add(-1)
+			most.Store(max(most.Load(), now))
+			select {
+			case company <- struct{}{}:
+			case <-company:
+			case <-ctx.Done():
+				return errors.New("nothing ran beside it")
+			}
+			return nil
+		}
+		checks = append(checks, c)
+	}
+	var first atomic.Bool
+	starts := sample("sandbox.starts")
+	starts.Run = func(context.Context, *Env) error {
+		first.Store(runs.Load() == 0)
+		return nil
+	}
+	var began, ended atomic.Int32
+	r := newRunner(t, RunnerOptions{
+		Dir: t.TempDir(), AtOnce: atOnce,
+		Started: func(Check) { began.Add(1) }, Ended: func(Result) { ended.Add(1) },
+	}, append(checks, starts)...)
+	var ids []string
+	for _, c := range checks {
+		ids = append(ids, c.ID)
+	}
+	wait := r.Ahead(t.Context(), ids)
+	for _, id := range ids {
+		if res := result(t, r, id); res.Outcome != Passed {
+			t.Errorf("%s: %s: %s", id, res.Outcome, res.Reason)
+		}
+	}
+	wait()
+	if most.Load() > atOnce || runs.Load() != 12 || !first.Load() {
+		t.Errorf("%d at once, %d runs, prerequisite first: %t", most.Load(), runs.Load(), first.Load())
+	}
+	if began.Load() != 13 || ended.Load() != 13 {
+		t.Errorf("told of %d starts and %d ends of 13", began.Load(), ended.Load())
+	}
+}

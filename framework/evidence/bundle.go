@@ -66,7 +66,9 @@ func besides(r Request) int64 {
 			continue // not this run's
 		}
 		for _, item := range m.Items {
-			sum += item.Size
+			if item.Shared == "" { // counted where it was collected
+				sum += item.Size
+			}
 		}
 	}
 	return sum

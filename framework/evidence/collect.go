@@ -25,7 +25,11 @@ type Request struct {
 	Check string
 	// Collectors are those wanted beside the ones every failure gets.
 	Collectors []string
-	Limits     Limits
+	// Shelf is what the run's bundles share; nil shares nothing. Of it is taken
+	// what was collected at Fresh or later: from when on the check failed.
+	Shelf  *Shelf
+	Fresh  time.Time
+	Limits Limits
 	// Timeouts bound commands, requests and collectors; the zero value means
 	// config.DefaultTimeouts.
 	Timeouts config.Timeouts
@@ -124,8 +128,10 @@ func (run *collection) onNode(ctx context.Context, node string, collectors []Col
 			continue
 		}
 		running.Go(func() {
-			run.guard(ctx, w, func(ctx context.Context, w *Writer) error {
-				return col.PerNode(ctx, run.Cluster, node, w)
+			run.shared(ctx, w, func() {
+				run.guard(ctx, w, func(ctx context.Context, w *Writer) error {
+					return col.PerNode(ctx, run.Cluster, node, w)
+				})
 			})
 		})
 	}

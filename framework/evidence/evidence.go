@@ -109,6 +109,9 @@ type Item struct {
 	Started   time.Time     `json:"started"`
 	Duration  time.Duration `json:"durationNanoseconds"`
 	Size      int64         `json:"sizeBytes"`
+	// Shared names the bundle of the same run that it was collected for, when
+	// that is another one; the file is the same.
+	Shared string `json:"shared,omitempty"`
 }
 
 // Manifest is manifest.json.

@@ -3,12 +3,11 @@
 package probe
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -19,38 +18,55 @@ import (
 	"github.com/cniproof/cniproof/framework/config"
 )
 
-// tries is how often a batch is handed to a pod while the transport fails.
-const tries = 3
-
-// between is the wait after the first failed try; it doubles.
-const between = 200 * time.Millisecond
+const (
+	// tries is how often a batch is handed to a pod while the transport fails.
+	tries = 3
+	// between is the wait after the first failed try; it doubles.
+	between = 200 * time.Millisecond
+	// keep is how many probes stay attached between batches. A started process
+	// costs a node more than a batch does; an open stream costs memory here.
+	keep = 64
+)
 
 // command is the probe in its image.
 var command = []string{"/probe", "run"}
 
-// errGarbled is an exec that ended well and yet lost the probe's answer.
+// errGarbled is a stream that is well and yet brought no usable answer.
 var errGarbled = errors.New("no usable answer")
 
-// Exec is the Runner over the API server's exec: one exec per pod for a whole
-// batch. Safe for concurrent use.
+// Exec is the Runner over the API server's exec: one probe process per pod,
+// which stays attached and does the batches of all who ask, at the same time.
+// Safe for concurrent use.
 type Exec struct {
 	stream   stream
 	timeouts config.Timeouts
-}
 
-// stream runs the probe in a pod with stdin and returns what it wrote.
-type stream func(ctx context.Context, pod Pod, stdin []byte) (stdout, stderr []byte, err error)
+	mu    sync.Mutex
+	lines map[string]*line // by namespace/pod
+}
 
 // NewExec returns an Exec over the API server of config. Of timeouts it uses
 // ProbeJob, for jobs that name no timeout, and Exec.
 func NewExec(config *rest.Config, timeouts config.Timeouts) *Exec {
-	return &Exec{stream: remote{config}.stream, timeouts: timeouts}
+	return &Exec{stream: remote{config}.stream, timeouts: timeouts, lines: map[string]*line{}}
+}
+
+// Close ends all attached probes. A Run after it attaches anew.
+func (e *Exec) Close() {
+	e.mu.Lock()
+	lines := e.lines
+	e.lines = map[string]*line{}
+	e.mu.Unlock()
+	for _, l := range lines {
+		l.hangUp(errHungUp)
+		<-l.over
+	}
 }
 
 // Run hands the jobs to the pod's probe and returns one result per job, in
-// their order. One exec may take as long as the jobs may (job.Batch.Bound) and
-// Timeouts.Exec beyond. An error means that nothing was measured: the exec
-// failed, again after more tries, or its output was no answer.
+// their order. It may take as long as the jobs may (job.Batch.Bound) and
+// Timeouts.Exec beyond. An error means that nothing was measured: the probe
+// could not be reached, again after more tries, or what came was no answer.
 func (e *Exec) Run(ctx context.Context, pod Pod, jobs []job.Job) ([]job.Result, error) {
 	if len(jobs) == 0 {
 		return nil, nil
@@ -61,13 +77,9 @@ func (e *Exec) Run(ctx context.Context, pod Pod, jobs []job.Job) ([]job.Result, 
 			batch.Jobs[i].Timeout = e.timeouts.ProbeJob
 		}
 	}
-	stdin, err := json.Marshal(batch)
-	if err != nil {
-		return nil, fmt.Errorf("encode %d probe jobs: %w", len(jobs), err)
-	}
 	start, wait := time.Now(), between
 	for try := 1; ; try++ {
-		results, err := e.once(ctx, pod, batch, stdin)
+		results, err := e.once(ctx, pod, batch)
 		if err == nil {
 			return results, nil
 		}
@@ -83,31 +95,55 @@ func (e *Exec) Run(ctx context.Context, pod Pod, jobs []job.Job) ([]job.Result, 
 	}
 }
 
-// once is one exec.
-func (e *Exec) once(ctx context.Context, pod Pod, batch job.Batch, stdin []byte) ([]job.Result, error) {
+// once asks the pod's probe, attached or not. A line that brought no answer is
+// not used again: what else waits on it tries another.
+func (e *Exec) once(ctx context.Context, pod Pod, batch job.Batch) ([]job.Result, error) {
 	bound := batch.Bound() + e.timeouts.Exec
-	ctx, stop := context.WithTimeoutCause(ctx, bound, fmt.Errorf("no answer within %s: %w", bound, context.DeadlineExceeded))
+	within, stop := context.WithTimeoutCause(ctx, bound, fmt.Errorf("no answer within %s: %w", bound, context.DeadlineExceeded))
 	defer stop()
-	stdout, stderr, err := e.stream(ctx, pod, stdin)
-	if err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
-		return nil, said(err, stderr)
+	l := e.line(pod)
+	answer, err := l.ask(within, batch)
+	var results []job.Result
+	if err == nil {
+		results, err = match(answer, batch.Jobs)
 	}
-	results, err := parse(stdout, batch.Jobs)
-	return results, said(err, stderr)
+	// Whoever gave up by itself says nothing about the line.
+	e.done(pod, l, err != nil && ctx.Err() == nil)
+	return results, err
 }
 
-// parse reads the probe's answer to jobs.
-func parse(stdout []byte, jobs []job.Job) ([]job.Result, error) {
-	if len(bytes.TrimSpace(stdout)) == 0 {
-		return nil, fmt.Errorf("%w: the probe wrote nothing", errGarbled)
+// line is the pod's probe.
+func (e *Exec) line(pod Pod) *line {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key := pod.Namespace + "/" + pod.Name
+	if l, ok := e.lines[key]; ok {
+		select {
+		case <-l.over:
+		default:
+			return l
+		}
 	}
-	var answer job.Answer
-	if err := json.Unmarshal(stdout, &answer); err != nil {
-		return nil, fmt.Errorf("%w: %w in %.200q", errGarbled, err, stdout)
+	l := dial(e.stream, pod)
+	e.lines[key] = l
+	return l
+}
+
+// done lets go of the line: of a bad one at once, of a good one when there are
+// more than are kept and nobody waits on it.
+func (e *Exec) done(pod Pod, l *line, bad bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	key := pod.Namespace + "/" + pod.Name
+	if e.lines[key] != l || !bad && (len(e.lines) <= keep || !l.idle()) {
+		return
 	}
+	delete(e.lines, key)
+	l.hangUp(errHungUp)
+}
+
+// match returns the results when they are those of jobs.
+func match(answer job.Answer, jobs []job.Job) ([]job.Result, error) {
 	if len(answer.Results) != len(jobs) {
 		return nil, fmt.Errorf("%w: %d jobs, %d results", errGarbled, len(jobs), len(answer.Results))
 	}
@@ -117,15 +153,6 @@ func parse(stdout []byte, jobs []job.Job) ([]job.Result, error) {
 		}
 	}
 	return answer.Results, nil
-}
-
-// said adds what the probe wrote to stderr.
-func said(err error, stderr []byte) error {
-	stderr = bytes.TrimSpace(stderr)
-	if err == nil || len(stderr) == 0 {
-		return err
-	}
-	return fmt.Errorf("%w (stderr: %.500q)", err, stderr)
 }
 
 // permanent tells errors that another try cannot cure: the probe ran and gave

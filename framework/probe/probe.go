@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package probe is the typed client of fixtures/probe: jobs in, results out,
-// one exec per pod for a whole batch. It draws no conclusions: an error of Run
+// one exec per pod for all batches of a run. It draws no conclusions: an error of Run
 // means the harness could not measure, a result with an error class means the
 // network answered that way.
 package probe

@@ -3,9 +3,9 @@
 package probe
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -21,20 +21,12 @@ import (
 // between understand, and SPDY where the server knows no other.
 type remote struct{ config *rest.Config }
 
-func (r remote) stream(ctx context.Context, pod Pod, stdin []byte) (stdout, stderr []byte, err error) {
+func (r remote) stream(ctx context.Context, pod Pod, stdin io.Reader, stdout, stderr io.Writer) error {
 	executor, err := r.executor(pod)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	var out, errs bytes.Buffer
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{
-		Stdin: bytes.NewReader(stdin), Stdout: &out, Stderr: &errs,
-	})
-	if ctx.Err() != nil {
-		// The streams' goroutines may still be writing.
-		return nil, nil, ctx.Err()
-	}
-	return out.Bytes(), errs.Bytes(), err
+	return executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout, Stderr: stderr})
 }
 
 // executor is for one exec: executors must not be shared.

@@ -41,10 +41,11 @@ type Suite struct {
 	round   *session.Round
 
 	mu sync.Mutex // serialises reports
-	// filtered are the checks that Ginkgo's own flags left out, known at the
-	// end; problem is what ended the run early.
+	// filtered are the checks that Ginkgo's own flags left out; problem is what
+	// ended the run early.
 	filtered map[string]bool
 	problem  error
+	written  time.Time // the reports, last
 }
 
 // RunSpecsFunc is the type of Ginkgo's RunSpecs.
@@ -94,6 +95,7 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	}
 	suite.FailOnEmpty = true
 	suite.LabelFilter = labelFilter(suite.LabelFilter, s.options.Areas)
+	s.filtered = leftOut(PreviewSpecs("cniproof", suite, reporter))
 	if suite.ParallelProcess != 1 {
 		runSpecs(t, "cniproof", suite, reporter)
 		return
@@ -104,11 +106,43 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	if interrupted.Err() != nil {
 		s.problem = errors.New("interrupted before the first check")
 	}
-	stop()
 	if s.problem == nil {
+		wait := func() {}
+		if suite.ParallelTotal == 1 { // else the processes are what runs at once
+			wait = s.round.Ahead(interrupted, s.ids())
+		}
 		runSpecs(t, "cniproof", suite, reporter)
+		stop() // a run cut short leaves nothing running
+		wait()
 	}
+	stop()
 	s.finish(t)
+}
+
+// leftOut are the checks that Ginkgo's own flags leave out.
+func leftOut(preview Report) map[string]bool {
+	filtered := map[string]bool{}
+	for _, spec := range preview.SpecReports {
+		if spec.State == types.SpecStateSkipped {
+			for _, label := range spec.Labels() {
+				filtered[strings.TrimPrefix(label, "check:")] = true
+			}
+		}
+	}
+	return filtered
+}
+
+// ids are the checks to run, in order.
+func (s *Suite) ids() []string {
+	var ids []string
+	for _, c := range s.selected() {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+func (s *Suite) selected() []check.Check {
+	return slices.DeleteFunc(s.session.Selected(), func(c check.Check) bool { return s.filtered[c.ID] })
 }
 
 // labelFilter narrows Ginkgo's filter to areas. The space after the colon
@@ -200,18 +234,8 @@ func (s *Suite) attach() {
 	}
 }
 
-// settle learns from Ginkgo's report what its flags left out and whether the
-// run was cut short.
+// settle learns from Ginkgo's report whether the run was cut short.
 func (s *Suite) settle(r Report) {
-	s.filtered = map[string]bool{}
-	for _, spec := range r.SpecReports {
-		// A spec that called Skip has a message; one that was filtered has none.
-		if spec.State == types.SpecStateSkipped && spec.Failure.Message == "" {
-			for _, label := range spec.Labels() {
-				s.filtered[strings.TrimPrefix(label, "check:")] = true
-			}
-		}
-	}
 	if reasons := r.SpecialSuiteFailureReasons; len(reasons) > 0 {
 		s.problem = errors.New(strings.Join(reasons, "; "))
 	}
@@ -246,14 +270,22 @@ func (s *Suite) finish(t *testing.T) {
 	}
 }
 
-// write replaces the reports with what is known so far. A report that cannot be
-// written now is tried again after the next spec, and at the end for good.
+// writeEvery is how often the reports are written while checks end.
+const writeEvery = time.Second
+
+// write replaces the reports with what is known so far, for those who look
+// before the end and for a run that is killed. A report that cannot be written
+// now is tried again after a later spec, and at the end for good.
 func (s *Suite) write() {
 	if s.session == nil || GinkgoParallelProcess() != 1 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if time.Since(s.written) < writeEvery {
+		return
+	}
+	s.written = time.Now()
 	if err := Write(s.session.Dir, s.collect()); err != nil {
 		fmt.Fprintln(s.log, "cniproof: write the reports:", err)
 	}
@@ -261,10 +293,9 @@ func (s *Suite) write() {
 
 // collect is the run as far as it has come.
 func (s *Suite) collect() Run {
-	selected := slices.DeleteFunc(s.session.Selected(), func(c check.Check) bool { return s.filtered[c.ID] })
 	run := Run{
 		ID: s.session.RunID, Tool: version(), Started: s.session.Started, Duration: time.Since(s.session.Started),
-		Strict: s.options.Strict, Selection: selection(s.options), Rerun: rerun(s.options), Checks: Checks(selected),
+		Strict: s.options.Strict, Selection: selection(s.options), Rerun: rerun(s.options), Checks: Checks(s.selected()),
 	}
 	if s.problem != nil {
 		run.Problem = s.problem.Error()

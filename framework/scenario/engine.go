@@ -45,6 +45,8 @@ type Outcome struct {
 // Round is one look at the cluster, as session.Round takes it.
 type Round interface {
 	Check(ctx context.Context, id string) (check.Result, error)
+	// Ahead begins to run checks, several at once; wait waits for their end.
+	Ahead(ctx context.Context, ids []string) (wait func())
 	Bundles() (map[string]session.Bundle, error)
 }
 
@@ -146,6 +148,7 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 			return nil, err
 		}
 		var green []string
+		wait := round.Ahead(ctx, s.Breaks)
 		for _, id := range s.Breaks {
 			result, err := round.Check(ctx, id)
 			if err != nil {
@@ -160,6 +163,7 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 			}
 			e.Log("red after %.1f s: %s: %s", time.Since(injected).Seconds(), id, result.Reason)
 		}
+		wait()
 		if len(green) == 0 {
 			out.AllRed = time.Since(injected)
 			return round, nil
@@ -173,6 +177,7 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 // judge runs the checks that should not break, and reads the diagnosis of
 // those that did.
 func (e *Engine) judge(ctx context.Context, s Scenario, round Round, out *Outcome) error {
+	defer round.Ahead(ctx, e.ids())()
 	for _, c := range e.Checks {
 		result, err := round.Check(ctx, c.ID)
 		if err != nil {
@@ -247,13 +252,9 @@ func (e *Engine) recover(ctx context.Context, s Scenario, when string) (time.Dur
 		if err != nil {
 			return 0, err
 		}
-		var results []check.Result
-		for _, c := range e.Checks {
-			result, err := round.Check(ctx, c.ID)
-			if err != nil {
-				return 0, err
-			}
-			results = append(results, result)
+		results, err := e.all(ctx, round)
+		if err != nil {
+			return 0, err
 		}
 		problem := session.Verify(results)
 		if problem == nil {
@@ -264,6 +265,28 @@ func (e *Engine) recover(ctx context.Context, s Scenario, when string) (time.Dur
 		}
 		e.Log("%s, look %d: %v", when, try, problem)
 	}
+}
+
+// all are the results of every check of the round.
+func (e *Engine) all(ctx context.Context, round Round) ([]check.Result, error) {
+	defer round.Ahead(ctx, e.ids())()
+	var results []check.Result
+	for _, c := range e.Checks {
+		result, err := round.Check(ctx, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, result)
+	}
+	return results, nil
+}
+
+func (e *Engine) ids() []string {
+	ids := make([]string, len(e.Checks))
+	for i, c := range e.Checks {
+		ids[i] = c.ID
+	}
+	return ids
 }
 
 // victim is the node to break: the last Ready worker, so that the control plane

@@ -37,6 +37,8 @@ func (w *world) Check(_ context.Context, id string) (check.Result, error) {
 	return r, nil
 }
 
+func (w *world) Ahead(context.Context, []string) func() { return func() {} }
+
 func (w *world) Bundles() (map[string]session.Bundle, error) {
 	bundles := map[string]session.Bundle{}
 	for _, id := range w.red {

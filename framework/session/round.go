@@ -19,6 +19,7 @@ import (
 	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/diagnosis"
 	"github.com/cniproof/cniproof/framework/evidence"
+	"github.com/cniproof/cniproof/framework/probe"
 )
 
 // Round is one look at the cluster: every check at most once, evidence and
@@ -29,6 +30,7 @@ type Round struct {
 	Dir     string
 	session *Session
 	runner  *check.Runner
+	shelf   evidence.Shelf
 	started time.Time
 }
 
@@ -41,13 +43,18 @@ type Bundle struct {
 	Diagnosis diagnosis.Report
 }
 
+// checksAtOnce is how many checks run at the same time: most of them wait for
+// pods and packets, yet each costs the API server, the nodes and this process.
+const checksAtOnce = 8
+
 // Round starts a new look under the run's directory; name is the folder, ""
 // the run's directory itself.
 func (s *Session) Round(name string) (*Round, error) {
 	r := &Round{Dir: filepath.Join(s.Dir, name), session: s, started: time.Now()}
 	var err error
 	r.runner, err = check.NewRunner(check.RunnerOptions{
-		Dir: filepath.Join(r.Dir, "results"), Timeouts: s.Options.Timeouts, Env: s.env, OnFailure: r.investigate, Log: s.printf,
+		Dir: filepath.Join(r.Dir, "results"), Timeouts: s.Options.Timeouts, AtOnce: checksAtOnce,
+		Env: s.env, OnFailure: r.investigate, Log: s.printf,
 	})
 	return r, err
 }
@@ -57,6 +64,12 @@ func (s *Session) Round(name string) (*Round, error) {
 // never that a check failed; a check that ctx cut short is inconclusive.
 func (r *Round) Check(ctx context.Context, id string) (check.Result, error) {
 	return r.runner.Result(ctx, id)
+}
+
+// Ahead begins to run these checks, several at once, for those who ask for
+// them later. The function it returns waits until each ended or ctx did.
+func (r *Round) Ahead(ctx context.Context, ids []string) (wait func()) {
+	return r.runner.Ahead(ctx, ids)
 }
 
 // Results are those so far, prerequisites included, in run order.
@@ -95,8 +108,8 @@ func (s *Session) env(ctx context.Context, _ check.Check) (check.Env, error) {
 	}
 	return check.Env{
 		Cluster: s.Cluster, Nodes: s.Scope(), Namespace: s.Namespace, HostNamespace: s.HostSpace,
-		RunID: s.RunID, ProbeImage: s.ProbeImage, Probe: s.probe, Pods: pods, HostPods: hosts,
-		EgressTargets: s.egressTargets(),
+		RunID: s.RunID, ProbeImage: s.ProbeImage, Probe: s.probe, Here: probe.Here(), Pods: pods, HostPods: hosts,
+		EgressTargets: s.egressTargets(), LoadBalancer: s.Options.LoadBalancer,
 	}, nil
 }
 
@@ -131,6 +144,7 @@ func (r *Round) investigate(ctx context.Context, c check.Check, result check.Res
 	manifest, err := evidence.Collect(ctx, evidence.Request{
 		Cluster: s.Cluster, Subject: s.subject(result, r.started), Dir: dir,
 		RunID: s.RunID, Check: result.ID, Collectors: c.Collects, Timeouts: s.Options.Timeouts,
+		Shelf: &r.shelf, Fresh: later(result.Started, start.Add(-s.Options.Timeouts.Converge)),
 	})
 	if err != nil {
 		s.printf("evidence of %s is incomplete: %v", result.ID, err)
@@ -140,6 +154,13 @@ func (r *Round) investigate(ctx context.Context, c check.Check, result check.Res
 		return
 	}
 	s.printf("evidence of %s: %d items in %.1f s", result.ID, len(manifest.Items), time.Since(start).Seconds())
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func (r *Round) diagnose(dir string, result check.Result) error {

@@ -62,7 +62,7 @@ type Session struct {
 
 	provider  cluster.Provider
 	connected func(context.Context, *cluster.Cluster) error
-	probe     probe.Runner
+	probe     *probe.Exec
 	opened    bool // by this process, so this process closes it
 }
 
@@ -132,6 +132,9 @@ func (s *Session) Open(ctx context.Context) error {
 // Close removes what Open made. It has its own time, so it works after an
 // interrupt, and twice is fine.
 func (s *Session) Close() error {
+	if s.probe != nil {
+		s.probe.Close()
+	}
 	if !s.opened || s.Cluster == nil {
 		return nil
 	}
