@@ -3,7 +3,9 @@
 GO         ?= go
 NODE_IMAGE ?= auto
 KUBERNETES ?= 1.36
-TOPOLOGY   ?= default
+# CNI=cilium is TOPOLOGY=cilium; a topology of kind-configs says which CNI it has.
+CNI        ?= flannel
+TOPOLOGY   ?= $(if $(filter flannel,$(CNI)),default,$(CNI))
 # Further arguments for the suites or scenarios, e.g. ARGS='-areas dns,service -strict'.
 ARGS       ?=
 
@@ -39,6 +41,27 @@ unit: ## unit tests; they need no cluster
 suites: ## the suites on a kind cluster made here, whatever KUBECONFIG says
 	@kubeconfig=$$($(UP)) || exit 1; \
 	$(GO) test ./suites/... -v -p 1 -count=1 -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
+
+# How often soak runs the suites.
+COUNT ?= 20
+
+.PHONY: soak
+soak: ## the suites COUNT times in a row, in random order, on the cluster of KUBECONFIG or one made here
+	@kubeconfig='$(KUBECONFIG)'; \
+	[ -n "$$kubeconfig" ] || kubeconfig=$$($(UP)) || exit 1; \
+	work=$$(mktemp -d) && trap 'rm -rf "$$work"' EXIT; \
+	$(GO) test -c -o "$$work/suites.test" ./suites && cd suites || exit 1; \
+	passed=0; for run in $$(seq $(COUNT)); do \
+		if "$$work/suites.test" -test.timeout 10m -kubeconfig "$$kubeconfig" -ginkgo.randomize-all $(ARGS) >"$$work/log" 2>&1; \
+		then passed=$$((passed + 1)); else cat "$$work/log"; fi; \
+		echo "soak: $$passed of $$run passed: $$(grep -E '^(SUCCESS|PARTIAL|FAILURE)' "$$work/log")"; \
+	done; [ $$passed = $(COUNT) ]
+
+.PHONY: bench
+bench: ## a healthy run against its floor, one DaemonSet rolled out and deleted
+	@kubeconfig='$(KUBECONFIG)'; \
+	[ -n "$$kubeconfig" ] || kubeconfig=$$($(UP)) || exit 1; \
+	$(GO) test ./suites -run '^$$' -bench . -benchtime 5x -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
 
 .PHONY: scenarios
 scenarios: ## every scenario on a kind cluster made here

@@ -21,7 +21,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Title:    "the CNI configuration directory of one worker is removed",
 	Expects:  diagnosis.CNIConfigMissing,
 	Topology: "default",
-	Breaks:   []string{"sandbox.starts-on-every-node"},
+	Breaks:   []string{"sandbox.starts-on-every-node", "node.ready", "cni.config-present", "cni.runtime-network-ready"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return onNode(ctx, t, "rm", "-rf", "/etc/cni/net.d")
 	},

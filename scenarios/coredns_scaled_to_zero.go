@@ -17,7 +17,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Title:    "the CoreDNS Deployment is scaled to zero replicas",
 	Expects:  diagnosis.CoreDNSDown,
 	Topology: "default",
-	Breaks:   []string{"dns.service-name"},
+	Breaks:   []string{"dns.endpoints-ready"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return scaleCoreDNS(ctx, t, 0)
 	},

@@ -6,11 +6,14 @@
 package suites
 
 import (
+	_ "github.com/cniproof/cniproof/suites/audit"
 	_ "github.com/cniproof/cniproof/suites/cni"
 	_ "github.com/cniproof/cniproof/suites/dns"
 	_ "github.com/cniproof/cniproof/suites/egress"
 	_ "github.com/cniproof/cniproof/suites/mtu"
+	_ "github.com/cniproof/cniproof/suites/node"
 	_ "github.com/cniproof/cniproof/suites/pod"
+	_ "github.com/cniproof/cniproof/suites/policy"
 	_ "github.com/cniproof/cniproof/suites/sandbox"
 	_ "github.com/cniproof/cniproof/suites/service"
 )

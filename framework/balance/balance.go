@@ -26,6 +26,8 @@ import (
 type Backend struct {
 	// Pod and Node are names; Pod is empty for an endpoint that is no pod.
 	Pod, Node string
+	// Addr is where it listens.
+	Addr netip.Addr
 }
 
 // Service is a Service and its ready endpoints.
@@ -33,13 +35,16 @@ type Service struct {
 	Ref string
 	// Addrs are its ClusterIPs.
 	Addrs []netip.Addr
+	Ports []corev1.ServicePort
+	// Ingress are the addresses of its load balancer.
+	Ingress []netip.Addr
 	// Backends are those of each address family.
 	Backends map[corev1.IPFamily][]Backend
 }
 
 // Read asks the API server for the Service and its EndpointSlices.
 func Read(ctx context.Context, client kubernetes.Interface, namespace, name string) (Service, error) {
-	s := Service{Ref: namespace + "/" + name, Backends: map[corev1.IPFamily][]Backend{}}
+	s := Service{Ref: namespace + "/" + name}
 	object, err := client.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return s, fmt.Errorf("get the Service %s: %w", s.Ref, err)
@@ -52,9 +57,23 @@ func Read(ctx context.Context, client kubernetes.Interface, namespace, name stri
 	if len(s.Addrs) == 0 {
 		return s, fmt.Errorf("get the Service %s: wanted one with a ClusterIP, observed %q", s.Ref, object.Spec.ClusterIP)
 	}
+	s.Ports = object.Spec.Ports
+	for _, ingress := range object.Status.LoadBalancer.Ingress {
+		if addr, err := netip.ParseAddr(ingress.IP); err == nil {
+			s.Ingress = append(s.Ingress, addr)
+		}
+	}
+	s.Backends, err = Endpoints(ctx, client, namespace, name)
+	return s, err
+}
+
+// Endpoints asks the API server for the ready endpoints of a Service, one
+// without a ClusterIP too.
+func Endpoints(ctx context.Context, client kubernetes.Interface, namespace, name string) (map[corev1.IPFamily][]Backend, error) {
+	ready := map[corev1.IPFamily][]Backend{}
 	slices, err := client.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + name})
 	if err != nil {
-		return s, fmt.Errorf("list the EndpointSlices of %s: %w", s.Ref, err)
+		return nil, fmt.Errorf("list the EndpointSlices of %s/%s: %w", namespace, name, err)
 	}
 	for _, slice := range slices.Items {
 		family := corev1.IPFamily(slice.AddressType)
@@ -70,10 +89,24 @@ func Read(ctx context.Context, client kubernetes.Interface, namespace, name stri
 			if e.NodeName != nil {
 				b.Node = *e.NodeName
 			}
-			s.Backends[family] = append(s.Backends[family], b)
+			if len(e.Addresses) > 0 { // those beyond the first have no meaning (discovery/v1)
+				b.Addr, _ = netip.ParseAddr(e.Addresses[0])
+			}
+			ready[family] = append(ready[family], b)
 		}
 	}
-	return s, nil
+	return ready, nil
+}
+
+// NodePort is the port at which nodes answer for the Service's port of that
+// name, 0 where they do not.
+func (s Service) NodePort(name string) int {
+	for _, p := range s.Ports {
+		if p.Name == name {
+			return int(p.NodePort)
+		}
+	}
+	return 0
 }
 
 // Of are the backends behind the address.
@@ -107,11 +140,19 @@ func Tries(n int) (int, bool) {
 	return min(tries, most), tries <= most
 }
 
-// Jobs are the connections or datagrams to port of addr, each from a source
-// port of its own so that each is balanced anew.
+// Jobs are the connections or datagrams to port of addr, enough to meet each
+// backend where Tries says so.
 func (s Service) Jobs(kind string, addr netip.Addr, port int) []job.Job {
 	tries, _ := Tries(len(s.Of(addr)))
-	address := net.JoinHostPort(addr.String(), strconv.Itoa(port))
+	return Spread(kind, net.JoinHostPort(addr.String(), strconv.Itoa(port)), tries)
+}
+
+// Spread are as many connections, requests or datagrams to the address, each
+// from a source port of its own so that each is balanced anew.
+func Spread(kind, address string, tries int) []job.Job {
+	if kind == job.HTTP {
+		address = "http://" + address + "/"
+	}
 	var jobs []job.Job
 	for i := range min(tries, widest) {
 		jobs = append(jobs, job.Job{
@@ -125,21 +166,25 @@ func (s Service) Jobs(kind string, addr netip.Addr, port int) []job.Job {
 // Meeting is what came of such jobs.
 type Meeting struct {
 	Sent, Received int
-	// Pods are the names of those that answered.
-	Pods map[string]bool
+	// Pods are the names of those that answered, Clients the client's addresses
+	// that they saw.
+	Pods, Clients map[string]bool
 	// Error is the first that is not OK, in words.
 	Error string
 }
 
 // Meet sums up the answers to the jobs.
 func Meet(jobs []job.Job, answers fleet.Answers) Meeting {
-	m := Meeting{Pods: map[string]bool{}}
+	m := Meeting{Pods: map[string]bool{}, Clients: map[string]bool{}}
 	for _, j := range jobs {
 		r := answers[j.ID]
 		m.Sent += r.Sent
 		m.Received += r.Received
 		for _, p := range r.Peers {
 			m.Pods[p.Pod] = true
+			if seen, err := netip.ParseAddrPort(p.Client); err == nil {
+				m.Clients[seen.Addr().Unmap().String()] = true
+			}
 		}
 		if !r.OK && m.Error == "" {
 			m.Error = fleet.Says(r)

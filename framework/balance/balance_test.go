@@ -65,7 +65,7 @@ func TestReadLeavesOutEndpointsThatAreNotReady(t *testing.T) {
 			ObjectMeta:  metav1.ObjectMeta{Namespace: "ns", Name: "probe-4", Labels: map[string]string{discoveryv1.LabelServiceName: "probe"}},
 			AddressType: discoveryv1.AddressTypeIPv4,
 			Endpoints: []discoveryv1.Endpoint{
-				{NodeName: new("a"), TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: "probe-a"}, Conditions: discoveryv1.EndpointConditions{Ready: new(true)}},
+				{NodeName: new("a"), Addresses: []string{"10.244.0.2"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: "probe-a"}, Conditions: discoveryv1.EndpointConditions{Ready: new(true)}},
 				{NodeName: new("b"), TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: "probe-b"}, Conditions: discoveryv1.EndpointConditions{Ready: new(false)}},
 				{NodeName: new("c"), TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: "probe-c"}},
 			},
@@ -80,7 +80,7 @@ func TestReadLeavesOutEndpointsThatAreNotReady(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.Of(s.Addrs[0]); len(got) != 2 || got[0] != (Backend{"probe-a", "a"}) || got[1] != (Backend{"probe-c", "c"}) {
+	if got := s.Of(s.Addrs[0]); len(got) != 2 || got[0] != (Backend{"probe-a", "a", netip.MustParseAddr("10.244.0.2")}) || got[1] != (Backend{"probe-c", "c", netip.Addr{}}) {
 		t.Errorf("backends of %v: %v", s.Addrs[0], got)
 	}
 	if got := s.Of(s.Addrs[1]); len(got) != 0 {
@@ -91,10 +91,10 @@ func TestReadLeavesOutEndpointsThatAreNotReady(t *testing.T) {
 func TestMeetSumsUp(t *testing.T) {
 	jobs := []job.Job{{ID: "1"}, {ID: "2"}}
 	m := Meet(jobs, fleet.Answers{
-		"1": {ID: "1", OK: true, Sent: 2, Received: 2, Peers: []job.Echo{{Pod: "a"}, {Pod: "b"}}},
+		"1": {ID: "1", OK: true, Sent: 2, Received: 2, Peers: []job.Echo{{Pod: "a", Client: "[::ffff:10.244.1.9]:40000"}, {Pod: "b", Client: "10.244.1.9:40001"}}},
 		"2": {ID: "2", Sent: 2, Received: 1, Error: job.TimedOut, Message: "dial tcp: i/o timeout", Peers: []job.Echo{{Pod: "a"}}},
 	})
-	if m.Sent != 4 || m.Received != 3 || len(m.Pods) != 2 || m.Error != "timed-out (dial tcp: i/o timeout)" {
+	if m.Sent != 4 || m.Received != 3 || len(m.Pods) != 2 || len(m.Clients) != 1 || !m.Clients["10.244.1.9"] || m.Error != "timed-out (dial tcp: i/o timeout)" {
 		t.Errorf("got %+v", m)
 	}
 }

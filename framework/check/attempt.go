@@ -43,6 +43,7 @@ func (d *defect) Error() string {
 func (a *attempt) run(ctx context.Context, env Env, limit time.Duration) observation {
 	env.Record = a.record
 	env.Cleanup = a.cleanup
+	env.Figures = a.figures
 	ended := make(chan error, 1)
 	go func() {
 		err := error(&defect{"the check ended its goroutine"})
@@ -79,6 +80,15 @@ func lateness(ctx context.Context, limit time.Duration) string {
 		return ""
 	}
 	return fmt.Sprintf("the attempt did not end within %s", limit)
+}
+
+// figures are those of a check that ran before this one; none where it did not.
+func (a *attempt) figures(id string) []Measurement {
+	res, _, err := a.runner.store.get(id)
+	if err != nil {
+		a.runner.log("check %s: figures of %s: %v", a.check.ID, id, err)
+	}
+	return res.Measurements
 }
 
 func (a *attempt) record(m Measurement) {

@@ -69,12 +69,24 @@ type Env struct {
 	ProbeImage string
 	// Probe runs jobs in probe pods.
 	Probe probe.Runner
+	// Here runs jobs on the machine the harness runs on, which is outside the
+	// cluster more often than not; nil where it cannot.
+	Here probe.Runner
 	// Pods are the ready probe pods on the pod network, by node; HostPods
 	// those on the host network.
 	Pods, HostPods map[string]probe.Pod
-	// EgressTargets are host:port addresses outside the cluster; empty where
-	// none is known.
+	// EgressTargets are places outside the cluster, as framework/target reads
+	// them; empty where none is known.
 	EgressTargets []string
+	// EgressProxy is the forward proxy of programs in pods and EgressNoProxy what
+	// they reach without it, as in HTTP_PROXY and NO_PROXY; empty where the user
+	// named none.
+	EgressProxy, EgressNoProxy string
+	// LoadBalancer allows a check to create a Service of type LoadBalancer, for
+	// which a cloud may charge.
+	LoadBalancer bool
+	// Figures are those that a check of Requires recorded in its last attempt.
+	Figures func(id string) []Measurement
 	// Record takes a figure for the report.
 	Record func(Measurement)
 	// Cleanup registers the removal of something Run created. It runs after the

@@ -44,6 +44,18 @@ func (a containerAccess) Describe(node string, argv []string) string {
 	return "docker exec " + node + " " + strings.Join(words, " ")
 }
 
+// briefly is how much of a command an error repeats, in bytes: scripts are long
+// and what comes after matters more.
+const briefly = 60
+
+func brief(argv []string) string {
+	text := strings.Join(argv, " ")
+	if len(text) > briefly {
+		text = text[:briefly] + "..."
+	}
+	return strconv.Quote(text)
+}
+
 // quote makes word one word of a POSIX shell.
 func quote(word string) string {
 	plain := func(r rune) bool {
@@ -60,13 +72,13 @@ func quote(word string) string {
 func (a containerAccess) Run(ctx context.Context, node string, cmd Command) (Output, error) {
 	id, ok := a.ids[node]
 	if !ok {
-		return Output{}, fmt.Errorf("run %q on %s: there is no container of this node", cmd.Argv, node)
+		return Output{}, fmt.Errorf("run %s on %s: there is no container of this node", brief(cmd.Argv), node)
 	}
 	if len(cmd.Argv) == 0 {
 		return Output{}, fmt.Errorf("run a command on %s: it is empty", node)
 	}
 	if err := ctx.Err(); err != nil {
-		return Output{}, fmt.Errorf("run %q on %s: %w", cmd.Argv, node, err)
+		return Output{}, fmt.Errorf("run %s on %s: %w", brief(cmd.Argv), node, err)
 	}
 	mark := "CNIPROOF_EXEC=" + rand.Text()
 	args := []string{"exec"}
@@ -89,10 +101,10 @@ func (a containerAccess) Run(ctx context.Context, node string, cmd Command) (Out
 	out := Output{Stdout: stdout.bytes(), Stderr: stderr.bytes(), Code: client.ProcessState.ExitCode(), Truncated: stdout.truncated()}
 	if ctx.Err() != nil {
 		a.kill(ctx, id, mark)
-		return out, fmt.Errorf("run %q on %s: killed after %.1fs: %w", cmd.Argv, node, time.Since(start).Seconds(), context.Cause(ctx))
+		return out, fmt.Errorf("run %s on %s: killed after %.1fs: %w", brief(cmd.Argv), node, time.Since(start).Seconds(), context.Cause(ctx))
 	}
 	if fault := execFault(out, err); fault != nil {
-		return out, fmt.Errorf("run %q on %s: %w", cmd.Argv, node, fault)
+		return out, fmt.Errorf("run %s on %s: %w", brief(cmd.Argv), node, fault)
 	}
 	return out, nil
 }

@@ -23,7 +23,7 @@ const cniBinaries = "/opt/cni/bin"
 // installCNI brings what the nodes lack for the CNI onto them and applies its
 // manifest, with the kubectl of a control plane's node.
 func (k *kind) installCNI(ctx context.Context, p plan, access containerAccess, controlPlane string) error {
-	if !p.image.HasFlannel {
+	if p.cni == "flannel" && !p.image.HasFlannel {
 		plugins, err := nodeimage.CNIPlugins(ctx, k.Log)
 		if err != nil {
 			return err
@@ -31,7 +31,15 @@ func (k *kind) installCNI(ctx context.Context, p plan, access containerAccess, c
 		if err := k.steps.do("copying the CNI plugins to the nodes", func() error { return copyPlugins(ctx, plugins, access) }); err != nil {
 			return err
 		}
-		if err := k.steps.do("loading the images of "+p.cni, func() error { return loadImages(ctx, p.manifest, access) }); err != nil {
+	}
+	if p.images.Path != "" || !p.image.HasFlannel {
+		err := k.steps.do("loading the images of "+p.cni, func() error {
+			if p.images.Path != "" {
+				return access.load(ctx, p.images.Path, access.nodes())
+			}
+			return loadImages(ctx, p.manifest, access)
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -38,7 +38,7 @@ func (k *kind) create(ctx context.Context, p plan) (record, error) {
 	bounded, cancel := context.WithTimeoutCause(ctx, k.Timeouts.ClusterUp, fmt.Errorf("no cluster within %v", k.Timeouts.ClusterUp))
 	defer cancel()
 	start := time.Now()
-	if err := ensureNetwork(bounded); err != nil {
+	if err := ensureNetwork(bounded, p.families); err != nil {
 		return record{}, errors.Join(fmt.Errorf("make the docker network %s: %w", networkName, err), k.remove(context.WithoutCancel(ctx), r))
 	}
 	nodes := k.start(r, p)

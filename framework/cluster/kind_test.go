@@ -5,7 +5,9 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"regexp"
@@ -23,44 +25,73 @@ import (
 )
 
 func TestTopologies(t *testing.T) {
-	if !slices.Contains(kindconfigs.Topologies(), "default") {
-		t.Fatalf("wanted the topology default, observed %v", kindconfigs.Topologies())
+	for _, name := range []string{"default", "dual-stack", "ipv6", "single-node", "host-gw"} {
+		if !slices.Contains(kindconfigs.Topologies(), name) {
+			t.Errorf("wanted the topology %s, observed %v", name, kindconfigs.Topologies())
+		}
 	}
 	for _, name := range kindconfigs.Topologies() {
-		text, err := kindconfigs.Topology(name)
+		topology, err := kindconfigs.Load(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var c v1alpha4.Cluster
-		if err := yaml.UnmarshalStrict(text, &c); err != nil {
+		if err := yaml.UnmarshalStrict(topology.Cluster, &c); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if !c.Networking.DisableDefaultCNI {
 			t.Errorf("%s: wanted disableDefaultCNI, for the CNI is installed by the harness", name)
 		}
-		cni, manifest, err := kindconfigs.CNI(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if cni == "flannel" && !strings.Contains(string(manifest), `"Network": "`+c.Networking.PodSubnet+`"`) {
-			t.Errorf("%s: wanted flannel's Network to be the podSubnet %s", name, c.Networking.PodSubnet)
+		if topology.CNI == "flannel" {
+			sameRanges(t, name, c.Networking.PodSubnet, topology.Manifest)
 		}
 		if length := len("cniproof-" + name + "-abcdef-control-plane2"); length > 63 {
 			t.Errorf("%s: wanted node names of at most 63 characters, observed %d", name, length)
 		}
 	}
-	if _, err := kindconfigs.Topology("nowhere"); err == nil || !strings.Contains(err.Error(), "default") {
+	if _, err := kindconfigs.Load("nowhere"); err == nil || !strings.Contains(err.Error(), "default") {
 		t.Errorf("wanted an error that lists the topologies, observed %v", err)
 	}
 }
 
+// sameRanges compares flannel's net-conf.json with a topology's podSubnet.
+func sameRanges(t *testing.T, name, podSubnet string, manifest []byte) {
+	t.Helper()
+	found := regexp.MustCompile(`(?s)net-conf\.json: \|\n(.*?)\n---`).FindSubmatch(manifest)
+	if found == nil {
+		t.Fatalf("%s: wanted a net-conf.json, observed\n%s", name, manifest)
+	}
+	var conf struct {
+		EnableIPv4, EnableIPv6 bool
+		Network, IPv6Network   string
+		Backend                struct{ Type string }
+	}
+	if err := json.Unmarshal(found[1], &conf); err != nil {
+		t.Fatalf("%s: %v in\n%s", name, err, found[1])
+	}
+	subnets := []string{}
+	if conf.EnableIPv4 {
+		subnets = append(subnets, conf.Network)
+	}
+	if conf.EnableIPv6 {
+		subnets = append(subnets, conf.IPv6Network)
+	}
+	if strings.Join(subnets, ",") != podSubnet || conf.Backend.Type == "" {
+		t.Errorf("%s: wanted flannel to have the podSubnet %s and a backend, observed %+v", name, podSubnet, conf)
+	}
+}
+
 func TestHostPatch(t *testing.T) {
-	topology, err := kindconfigs.Topology("default")
+	topology, err := kindconfigs.Load("default")
 	if err != nil {
 		t.Fatal(err)
 	}
+	var plain v1alpha4.Cluster
+	if err := yaml.UnmarshalStrict(topology.Cluster, &plain); err != nil {
+		t.Fatal(err)
+	}
 	patch := func(h host) (v1alpha4.Cluster, []string) {
-		text, names, err := h.patch(topology)
+		text, names, err := h.patch(plain)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,6 +116,25 @@ func TestHostPatch(t *testing.T) {
 	}
 	if len(c.ContainerdConfigPatches) != 2 || !strings.Contains(c.ContainerdConfigPatches[0], "restrict_oom_score_adj = true") {
 		t.Errorf("wanted a patch per version of containerd's configuration, observed %q", c.ContainerdConfigPatches)
+	}
+}
+
+func TestFreeRange(t *testing.T) {
+	address := func(cidr string) net.Addr {
+		ip, network, err := net.ParseCIDR(cidr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &net.IPNet{IP: ip, Mask: network.Mask}
+	}
+	others := []net.Addr{address("172.19.0.1/16"), address("fe80::1/64"), address("fd00::2/64")}
+	for wanted, taken := range map[string][]net.Addr{
+		"fc00:f853:ccd:e793::/64": others,
+		"fc00:f853:ccd:e795::/64": append(others, address("fc00:f853:ccd:e794::1/64"), address("fc00:f853:ccd:e793::1/64")),
+	} {
+		if observed := freeRange(taken).String(); observed != wanted {
+			t.Errorf("%v: wanted %s, observed %s", taken, wanted, observed)
+		}
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 	"sigs.k8s.io/yaml"
 
@@ -24,11 +26,15 @@ const recipe = "1"
 
 // plan is all a cluster is made of.
 type plan struct {
-	// kind is the topology with the patches this host needs.
-	kind []byte
-	// cni is the name and manifest the manifest of what is installed.
+	// kind is the topology with the patches this host needs, families those of
+	// its pods.
+	kind     []byte
+	families []corev1.IPFamily
+	// cni is the name and manifest the manifest of what is installed; images are
+	// those it names where they are neither in the node image nor pulled.
 	cni      string
 	manifest []byte
+	images   nodeimage.Archive
 	image    nodeimage.Image
 	patches  []string
 	// inputs is the hash of all of it.
@@ -69,11 +75,7 @@ var oomScorePatches = []string{
 }
 
 // patch returns a topology with what the host needs, and the names of that.
-func (h host) patch(topology []byte) ([]byte, []string, error) {
-	var cluster v1alpha4.Cluster
-	if err := yaml.UnmarshalStrict(topology, &cluster); err != nil {
-		return nil, nil, fmt.Errorf("parse the topology: %w", err)
-	}
+func (h host) patch(cluster v1alpha4.Cluster) ([]byte, []string, error) {
 	var names []string
 	if h.cgroupV1 {
 		cluster.KubeadmConfigPatches = append(cluster.KubeadmConfigPatches, cgroupV1Patch)
@@ -90,19 +92,23 @@ func (h host) patch(topology []byte) ([]byte, []string, error) {
 // newPlan puts together what a cluster of the options is made of. It gets the
 // node image, which may take many minutes the first time.
 func newPlan(ctx context.Context, o KindOptions) (plan, error) {
-	topology, err := kindconfigs.Topology(o.Topology)
-	if err != nil {
+	if !slices.Contains(kindconfigs.Topologies(), o.Topology) {
 		return plan{}, &config.Problem{What: fmt.Sprintf("there is no topology %q", o.Topology), Do: "use one of " + strings.Join(kindconfigs.Topologies(), ", ")}
 	}
-	var p plan
-	if p.cni, p.manifest, err = kindconfigs.CNI(o.Topology); err != nil {
+	topology, err := kindconfigs.Load(o.Topology)
+	if err != nil {
 		return plan{}, err
 	}
+	var cluster v1alpha4.Cluster
+	if err := yaml.UnmarshalStrict(topology.Cluster, &cluster); err != nil {
+		return plan{}, fmt.Errorf("parse the topology: %w", err)
+	}
+	p := plan{cni: topology.CNI, manifest: topology.Manifest, families: families(prefixes(cluster.Networking.PodSubnet))}
 	h, err := readHost(ctx)
 	if err != nil {
 		return plan{}, err
 	}
-	if p.kind, p.patches, err = h.patch(topology); err != nil {
+	if p.kind, p.patches, err = h.patch(cluster); err != nil {
 		return plan{}, err
 	}
 	p.image, err = nodeimage.Ensure(ctx, nodeimage.Options{Mode: o.NodeImage, Kubernetes: o.Kubernetes, Log: o.Log})
@@ -113,7 +119,13 @@ func newPlan(ctx context.Context, o KindOptions) (plan, error) {
 	if err != nil {
 		return plan{}, fmt.Errorf("identify the node image: %w", err)
 	}
-	p.inputs = hash(recipe, string(p.kind), string(p.manifest), id)
+	if p.cni == "cilium" && p.image.HasFlannel {
+		// A node image from here means that there is no registry for this one either.
+		if p.images, err = nodeimage.Cilium(ctx, o.Log); err != nil {
+			return plan{}, fmt.Errorf("get the images of %s: %w", p.cni, err)
+		}
+	}
+	p.inputs = hash(recipe, string(p.kind), string(p.manifest), id, p.images.Key)
 	return p, nil
 }
 

@@ -30,9 +30,17 @@ type Options struct {
 	Areas []string
 	// Nodes limits the run to these nodes; empty means all.
 	Nodes []string
-	// EgressTargets are host:port addresses outside the cluster that pods
-	// should reach; empty means fixtures/outside where it runs.
+	// EgressTargets are places outside the cluster that pods should reach, as
+	// framework/target reads them; empty means fixtures/outside where it runs.
 	EgressTargets []string
+	// EgressProxy is the URL of the forward proxy that programs in pods are to
+	// use for http and https; empty is none. EgressNoProxy is what they reach
+	// without it, as in NO_PROXY.
+	EgressProxy   string
+	EgressNoProxy []string
+	// LoadBalancer allows the run to create a Service of type LoadBalancer,
+	// which makes a cloud provide a load balancer and may cost money.
+	LoadBalancer bool
 	// Strict makes advisory checks count in the verdict.
 	Strict bool
 
@@ -49,7 +57,10 @@ func Register(fs *flag.FlagSet) *Options {
 	fs.StringVar(&o.ProbeImage, "probe-image", "", "image of the probe that the cluster can pull (make probe-image PUSH=registry/name:tag publishes one)")
 	fs.Var((*list)(&o.Areas), "areas", "comma-separated areas to check (default: all)")
 	fs.Var((*list)(&o.Nodes), "nodes", "comma-separated nodes to check (default: all)")
-	fs.Var((*list)(&o.EgressTargets), "egress-target", "host:port outside the cluster that pods should reach; repeatable")
+	fs.Var((*list)(&o.EgressTargets), "egress-target", "host:port outside the cluster that pods should reach, or scheme://host:port with scheme tcp, udp (an echo), http, https or dns; repeatable")
+	fs.StringVar(&o.EgressProxy, "egress-proxy", "", "URL of the forward proxy that pods use for http and https, as in HTTP_PROXY")
+	fs.Var((*list)(&o.EgressNoProxy), "egress-no-proxy", "comma-separated hosts, domains and ranges that pods reach without -egress-proxy, as in NO_PROXY")
+	fs.BoolVar(&o.LoadBalancer, "load-balancer", false, "create a Service of type LoadBalancer to check it; a cloud may charge for that")
 	fs.BoolVar(&o.Strict, "strict", false, "advisory checks count in the verdict")
 	return o
 }

@@ -16,8 +16,14 @@ type Timeouts struct {
 	ProbeJob       time.Duration // one probe job when the job names no timeout of its own
 	NodeCommand    time.Duration // one read-only command on a node
 	SandboxSettle  time.Duration // a node that fails to make sandboxes becoming able to, e.g. while its agent restarts
-	PodChurn       time.Duration // starting and deleting twenty pods on one node
+	Programmed     time.Duration // every node following a change of an endpoint or of a policy
+	LoadBalancer   time.Duration // a controller providing a load balancer
+	PodChurn       time.Duration // starting and deleting a handful of pods on one node
+	Outlier        time.Duration // by how much a node must be slower than the others to stand out
 	Stuck          time.Duration // how long a pod may lack its sandbox, or outlive its deletion, before it counts as stuck
+	Audit          time.Duration // an object that looks wrong being looked at again, since it may just be changing
+	Complaint      time.Duration // how long ago a kernel's complaint may be to count as going on; it repeats them at least every ten seconds
+	AgentSettled   time.Duration // how long the CNI's agent must run without a restart to count as stable
 	Collector      time.Duration // one collector of evidence on one node
 	Evidence       time.Duration // all collectors of one failure
 	Cleanup        time.Duration // removal of what the run made; has its own context
@@ -44,8 +50,14 @@ func DefaultTimeouts() Timeouts {
 		ProbeJob:       2 * time.Second,
 		NodeCommand:    5 * time.Second,
 		SandboxSettle:  10 * time.Second,
+		Programmed:     8 * time.Second,
+		LoadBalancer:   3 * time.Minute,
 		PodChurn:       60 * time.Second,
+		Outlier:        3 * time.Second,
 		Stuck:          60 * time.Second,
+		Audit:          2 * time.Second,
+		Complaint:      60 * time.Second,
+		AgentSettled:   10 * time.Minute,
 		Collector:      20 * time.Second,
 		Evidence:       30 * time.Second,
 		Cleanup:        60 * time.Second,

@@ -4,6 +4,7 @@ package report
 
 import (
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -71,6 +72,10 @@ func rerun(o *config.Options) string {
 	add("areas", strings.Join(o.Areas, ","))
 	add("nodes", strings.Join(o.Nodes, ","))
 	add("egress-target", strings.Join(o.EgressTargets, ","))
+	if u, err := url.Parse(o.EgressProxy); err == nil {
+		add("egress-proxy", u.Redacted())
+	}
+	add("egress-no-proxy", strings.Join(o.EgressNoProxy, ","))
 	if o.Strict {
 		argv = append(argv, "-strict")
 	}

@@ -5,21 +5,19 @@ package report
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
-	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2" //nolint:revive // the field's idiom
-	"github.com/onsi/gomega"
 	"k8s.io/klog/v2"
 
 	"github.com/cniproof/cniproof/framework/cluster"
@@ -29,7 +27,7 @@ import (
 )
 
 // Exam is the Ginkgo edge of the scenarios: one spec per scenario, on a kind
-// cluster of ours that they share.
+// cluster of ours that those of one topology share. Topologies follow one another.
 type Exam struct {
 	options    *config.Options
 	only       *string
@@ -38,8 +36,11 @@ type Exam struct {
 	kubernetes *string
 	log        io.Writer
 
+	// Of the topology that is examined now.
 	session *session.Session
 	engine  *scenario.Engine
+	// dir holds what is kept of every step, of all topologies.
+	dir string
 }
 
 // NewExam makes a spec of every registered scenario and defines the flags on
@@ -53,18 +54,31 @@ func NewExam(fs *flag.FlagSet) *Exam {
 		kubernetes: fs.String("kubernetes", env("KUBERNETES", ""), "Kubernetes minor version of the cluster (default: the newest there is)"),
 		log:        os.Stderr,
 	}
-	for _, s := range scenario.All() {
-		Describe(s.Name, Label("scenario:"+s.Name, "topology:"+s.Topology), Serial, func() {
-			It(s.Title, func(ctx SpecContext) { e.examine(ctx, s) })
+	all := byTopology()
+	for _, topology := range slices.Sorted(maps.Keys(all)) {
+		Describe("topology "+topology, Label("topology:"+topology), Ordered, ContinueOnFailure, Serial, func() {
+			BeforeAll(func(ctx SpecContext) { succeed(e.open(ctx, topology)) })
+			AfterAll(func() { succeed(e.close()) })
+			for _, s := range all[topology] {
+				It(s.Name+": "+s.Title, Label("scenario:"+s.Name), func(ctx SpecContext) { e.examine(ctx, s) })
+			}
 		})
 	}
 	return e
 }
 
-// Run makes the cluster, runs the scenarios and removes what they left, the
-// cluster excepted. runSpecs is Ginkgo's RunSpecs.
+// byTopology are the registered scenarios by the cluster they need.
+func byTopology() map[string][]scenario.Scenario {
+	all := map[string][]scenario.Scenario{}
+	for _, s := range scenario.All() {
+		all[s.Topology] = append(all[s.Topology], s)
+	}
+	return all
+}
+
+// Run makes the clusters, runs the scenarios and removes what they left, the
+// clusters excepted. runSpecs is Ginkgo's RunSpecs.
 func (e *Exam) Run(t *testing.T, runSpecs RunSpecsFunc) {
-	gomega.RegisterFailHandler(Fail)
 	klog.SetLogger(logr.Discard()) // client-go's own, which tells of every exec cut short
 	suite, reporter := GinkgoConfiguration()
 	if *e.list {
@@ -80,39 +94,50 @@ func (e *Exam) Run(t *testing.T, runSpecs RunSpecsFunc) {
 		suite.LabelFilter = "scenario: containsAny {" + *e.only + "}"
 	}
 	suite.FailOnEmpty = true
-	if suite.DryRun {
-		runSpecs(t, "cniproof scenarios", suite, reporter)
-		return
+	if err := e.options.Settle(flag.CommandLine); err != nil {
+		t.Fatal("cniproof: ", err)
 	}
-	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := e.open(interrupted)
-	stop()
-	if err == nil {
-		runSpecs(t, "cniproof scenarios", suite, reporter)
-	}
-	if e.session != nil {
-		err = errors.Join(err, e.session.Close())
-		fmt.Fprintln(e.log, "evidence of every step:", e.session.Dir)
-	}
-	if err != nil {
-		fmt.Fprintln(e.log, "cniproof:", err)
-		t.Fail()
+	runSpecs(t, "cniproof scenarios", suite, reporter)
+	if e.dir != "" {
+		fmt.Fprintln(e.log, "evidence of every step:", e.dir)
 	}
 }
 
-func (e *Exam) open(ctx context.Context) error {
-	if err := e.options.Settle(flag.CommandLine); err != nil {
-		return err
+// succeed ends the spec with the error's own words.
+func succeed(err error) {
+	if err != nil {
+		Fail("cniproof: " + err.Error())
 	}
+}
+
+// open makes the cluster of a topology and deploys the fixtures. A
+// *config.Problem is for the person who started the run.
+func (e *Exam) open(ctx context.Context, topology string) error {
 	provider := cluster.Kind(cluster.KindOptions{
-		Topology: "default", NodeImage: *e.nodeImage, Kubernetes: *e.kubernetes, Timeouts: e.options.Timeouts, Log: e.log,
+		Topology: topology, NodeImage: *e.nodeImage, Kubernetes: *e.kubernetes, Timeouts: e.options.Timeouts, Log: e.log,
 	})
 	var err error
 	e.session, err = session.New(session.Input{Options: e.options, Provider: provider, Connected: e.healLeftover, Log: e.log})
 	if err != nil {
 		return err
 	}
-	return e.session.Open(ctx)
+	// The next topology's run is kept beside this one.
+	e.dir, e.options.Artifacts = e.session.Dir, e.session.Dir
+	if err := e.session.Open(ctx); err != nil {
+		return err
+	}
+	e.engine = scenario.On(e.session)
+	return nil
+}
+
+// close removes what was deployed, also after an interrupt; the cluster stays.
+func (e *Exam) close() error {
+	s := e.session
+	e.session, e.engine = nil, nil
+	if s == nil {
+		return nil
+	}
+	return s.Close()
 }
 
 func (e *Exam) healLeftover(ctx context.Context, c *cluster.Cluster) error {
@@ -129,9 +154,6 @@ func (e *Exam) examine(ctx SpecContext, s scenario.Scenario) {
 	log := func(format string, args ...any) {
 		fmt.Fprintf(e.log, "%6.1fs  "+format+"\n", append([]any{time.Since(start).Seconds()}, args...)...)
 	}
-	if e.engine == nil {
-		e.engine = scenario.On(e.session)
-	}
 	e.engine.Log = log
 	out, err := e.engine.Run(ctx, s)
 	dir := filepath.Join(e.session.Dir, s.Name)
@@ -139,7 +161,7 @@ func (e *Exam) examine(ctx SpecContext, s scenario.Scenario) {
 		_ = os.WriteFile(filepath.Join(dir, "scenario.json"), data, 0o644) // the outcome is judged below all the same
 	}
 	AddReportEntry("evidence", dir)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	succeed(err)
 }
 
 func env(name, otherwise string) string {

@@ -4,39 +4,31 @@ package report
 
 import (
 	"cmp"
-	"math"
+	"fmt"
 	"slices"
 
 	"github.com/cniproof/cniproof/framework/check"
 )
 
-// figure is one thing that a check measured, wherever it did.
+// figure is a measurement that no picture shows.
 type figure struct {
-	Name, Check, Unit string
-	Points            []point
-	// Hidden is how many smaller ones are left out; Least, Median and Most are
-	// of all.
-	Hidden              int
-	Least, Median, Most float64
-	N                   int
+	Name, Check string
+	// All is the figure of the cluster, or what those of its nodes come to.
+	All string
+	// Cells are the largest of each column; empty where there is none.
+	Cells []string
 }
 
-// point is a figure at a place. Share is its part of the largest, in percent.
-type point struct {
-	Where string
-	Value float64
-	Share int
-}
-
-// mostPoints is how many places of a figure are shown: beyond it, the largest.
-const mostPoints = 12
-
-func figures(run Run) []figure {
+// figures are the measurements that no picture draws.
+func figures(all []check.Result, c columns) []figure {
 	type key struct{ check, name, unit string }
 	var order []key
 	taken := map[key][]check.Measurement{}
-	for _, res := range run.all() {
+	for _, res := range all {
 		for _, m := range res.Measurements {
+			if isMTU(m) || isTime(m) || slices.ContainsFunc(charts, func(ch chart) bool { return ch.draws(m) }) {
+				continue
+			}
 			k := key{res.ID, m.Name, m.Unit}
 			if taken[k] == nil {
 				order = append(order, k)
@@ -46,25 +38,32 @@ func figures(run Run) []figure {
 	}
 	var list []figure
 	for _, k := range order {
-		list = append(list, newFigure(figure{Name: k.name, Check: k.check, Unit: k.unit}, taken[k]))
+		f := figure{Name: k.name, Check: k.check, Cells: make([]string, c.Len())}
+		most := map[int]float64{}
+		var values []float64
+		for _, m := range taken[k] {
+			values = append(values, m.Value)
+			if i, ok := c.at[m.Node]; ok {
+				if known, ok := most[i]; !ok || m.Value > known {
+					most[i], f.Cells[i] = m.Value, amount(m.Value, k.unit)
+				}
+			}
+		}
+		f.All = sumUp(values, k.unit)
+		list = append(list, f)
 	}
 	return list
 }
 
-func newFigure(f figure, taken []check.Measurement) figure {
-	byValue := slices.Clone(taken)
-	slices.SortStableFunc(byValue, func(a, b check.Measurement) int { return cmp.Compare(b.Value, a.Value) })
-	f.N = len(taken)
-	f.Most, f.Median, f.Least = byValue[0].Value, byValue[f.N/2].Value, byValue[f.N-1].Value
-	if f.N > mostPoints {
-		taken, f.Hidden = byValue[:mostPoints], f.N-mostPoints
+// isTime tells whether m is a time from node to node, which grids show.
+func isTime(m check.Measurement) bool { return m.Unit == "ms" && m.Peer != "" }
+
+// sumUp is what several figures come to, in a few words.
+func sumUp(values []float64, unit string) string {
+	slices.SortFunc(values, cmp.Compare)
+	least, most := values[0], values[len(values)-1]
+	if least == most {
+		return amount(most, unit)
 	}
-	for _, m := range taken {
-		p := point{Where: label(m), Value: m.Value}
-		if f.Most > 0 {
-			p.Share = int(math.Round(100 * math.Max(m.Value, 0) / f.Most))
-		}
-		f.Points = append(f.Points, p)
-	}
-	return f
+	return fmt.Sprintf("%s to %s", amount(least, unit), amount(most, unit))
 }

@@ -4,7 +4,7 @@ package report
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"fmt"
 	"html/template"
 	"net/url"
@@ -18,13 +18,13 @@ import (
 	"github.com/cniproof/cniproof/framework/evidence"
 )
 
-//go:embed report.css
-var css string
+//go:embed report.css picture.css
+var styles embed.FS
 
-//go:embed report.tmpl
-var source string
+//go:embed report.tmpl picture.tmpl
+var templates embed.FS
 
-var layout = template.Must(template.New("report").Funcs(template.FuncMap{
+var layout = template.Must(template.New("report.tmpl").Funcs(template.FuncMap{
 	"took":     took,
 	"size":     size,
 	"amount":   amount,
@@ -34,10 +34,11 @@ var layout = template.Must(template.New("report").Funcs(template.FuncMap{
 	"first":    func(list []string) []string { return list[:min(len(list), mostNames)] },
 	"more":     func(list []string) int { return max(0, len(list)-mostNames) },
 	"cut":      cut,
+	"brief":    func(s string) string { return short(s, longestTip) },
 	"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"href":     href,
 	"words":    words,
-}).Parse(source))
+}).ParseFS(templates, "*.tmpl"))
 
 // What a browser and a reader can take. Everything left out is in report.json
 // and in the bundles, and the page says so.
@@ -47,23 +48,40 @@ const (
 	mostItems       = 150  // of one bundle
 	mostItemsAll    = 1000 // of all bundles
 	mostNames       = 12   // nodes or checks in one list
+	mostNodes       = 60   // of the table of nodes
+	mostTruths      = 12   // nodes and pairs that failed, in one table
+	mostGrids       = 24   // pictures of who reaches whom
 	longestText     = 1500 // characters of something observed or quoted
+	longestTip      = 300  // characters of it where space is scarce
 )
 
 // view is what the page shows, ready for the template.
 type view struct {
-	CSS      template.CSS
-	Run      Run
-	Verdict  Verdict
-	Headline string
-	Broken   []string
-	Outcomes []tallied
-	Facts    []fact
-	Causes   []cause
-	Failures []failure
-	Open     []line // not measured, blocked and skipped
-	Matrix   matrix
-	Figures  []figure
+	CSS     template.CSS
+	Columns columns
+	Legend  []mark
+	Strips  []strip
+	Grids   []grid
+	Untold  int // grids left out
+	Charts  []chart
+	MTU     mtuTable
+	Truth   []truth
+	// TruthLeft is how many nodes and pairs are left out.
+	TruthLeft int
+	Run       Run
+	Verdict   Verdict
+	Headline  string
+	Broken    []string
+	Outcomes  []tallied
+	Facts     []fact
+	Causes    []cause
+	Failures  []failure
+	Open      []line // not measured, blocked and skipped
+	Checks    []section
+	Figures   []figure
+	Nodes     []Node
+	// NodesLeft is how many of the cluster's are left out.
+	NodesLeft int
 }
 
 // tallied is how many checks have an outcome.
@@ -105,11 +123,18 @@ type item struct {
 // bundles beside it for its links.
 func page(run Run) ([]byte, error) {
 	v := Judge(run)
+	all := run.all()
+	c := newColumns(run, all)
 	p := view{
-		CSS: template.CSS(css), Run: run, Verdict: v, Headline: headline(run, v),
+		CSS: css(), Run: run, Verdict: v, Headline: headline(run, v),
 		Broken: broken(run), Facts: facts(run), Causes: causes(run, v),
-		Matrix: tabulate(run), Figures: figures(run),
+		Columns: c, Strips: strips(run, all, c), Charts: drawn(all, c), MTU: newMTUTable(run, all, c),
+		Checks: tabulate(run, all, c), Figures: figures(all, c),
 	}
+	p.Grids, p.Untold = most(grids(run, all, c), mostGrids)
+	p.Legend = legend(p)
+	p.Truth, p.TruthLeft = most(truths(run, all), mostTruths)
+	p.Nodes, p.NodesLeft = most(remarkable(run.Cluster.Nodes, c), mostNodes)
 	p.Failures = failures(run, p.Causes)
 	p.Open = slices.DeleteFunc(open(run), func(l line) bool { return l.Outcome == check.Failed })
 	for _, o := range outcomes {
@@ -120,6 +145,24 @@ func page(run Run) ([]byte, error) {
 	var b bytes.Buffer
 	err := layout.Execute(&b, p)
 	return b.Bytes(), err
+}
+
+func css() template.CSS {
+	var b strings.Builder
+	for _, name := range []string{"report.css", "picture.css"} {
+		sheet, err := styles.ReadFile(name)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		b.Write(sheet)
+	}
+	return template.CSS(b.String())
+}
+
+// most is at most n of list, and how many are left out.
+func most[T any](list []T, n int) ([]T, int) {
+	n = min(n, len(list))
+	return list[:n], len(list) - n
 }
 
 func facts(run Run) []fact {
@@ -187,7 +230,7 @@ func failures(run Run, causes []cause) []failure {
 }
 
 // Width is the number of columns of the table of all checks.
-func (p view) Width() int { return len(p.Matrix.Columns) + 2 }
+func (p view) Width() int { return p.Columns.Len() + 2 }
 
 // sortItems parts what was had from what was not, and shows at most n of each.
 func (f *failure) sortItems(n int) {

@@ -140,14 +140,12 @@ func TestPageOfALargeRunStaysSmall(t *testing.T) {
 	if len(html) > 1_000_000 {
 		t.Errorf("the page has %d bytes, want at most 1 MB", len(html))
 	}
-	if lines := strings.Count(Summary(run), "\n"); lines > 50 {
-		t.Errorf("the summary has %d lines, more than a screen", lines)
+	all := run.all()
+	c := newColumns(run, all)
+	if heads := c.Heads(); len(heads) != mostColumns+1 || heads[mostColumns].Full != "294 other nodes" {
+		t.Errorf("columns %q", heads)
 	}
-	m := tabulate(run)
-	if len(m.Columns) != mostColumns+1 || m.Columns[mostColumns] != "294 other nodes" {
-		t.Errorf("columns %q", m.Columns)
-	}
-	cells := m.Areas[0].Rows[0].Cells
+	cells := tabulate(run, all, c)[0].Rows[0].Cells
 	if last := cells[len(cells)-1]; last.Text != "94 failed" || last.Class != "failed" {
 		t.Errorf("the cell of the other nodes is %+v", last)
 	}
@@ -163,18 +161,12 @@ func TestColumnsOfHealthyManyNodes(t *testing.T) {
 	}
 	bad := &run.Results[7]
 	bad.Outcome, bad.Nodes[4].Outcome, bad.Nodes[4].BlockedBy = check.Unknown, check.Unknown, "pod.claim-1"
-	m := tabulate(run)
-	if want := []string{"node-0004.example.internal", "9 other nodes"}; !slices.Equal(m.Columns, want) {
-		t.Errorf("columns %q, want %q", m.Columns, want)
+	all := run.all()
+	c := newColumns(run, all)
+	if want := []head{{"node-0004", "node-0004.example.internal"}, {"9 other nodes", "9 other nodes"}}; !slices.Equal(c.Heads(), want) {
+		t.Errorf("columns %q, want %q", c.Heads(), want)
 	}
-	if c := m.Areas[0].Rows[7].Cells; c[0].Text != "blocked" || c[1].Text != "passed" {
-		t.Errorf("cells %+v", c)
-	}
-}
-
-func TestFiguresKeepTheLargest(t *testing.T) {
-	f := figures(large(40))[0]
-	if f.N != 40 || len(f.Points) != mostPoints || f.Hidden != 28 || f.Points[0].Value != 39 || f.Points[0].Share != 100 || f.Least != 0 || f.Most != 39 {
-		t.Errorf("got %+v", f)
+	if cells := tabulate(run, all, c)[0].Rows[7].Cells; cells[0].Text != "blocked" || cells[1].Text != "passed" {
+		t.Errorf("cells %+v", cells)
 	}
 }

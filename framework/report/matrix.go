@@ -3,19 +3,14 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/cniproof/cniproof/framework/check"
 )
 
-// matrix is the table of all checks, with nodes as columns.
-type matrix struct {
-	Columns []string
-	Areas   []section
-}
-
+// section is the checks of an area in the table of all checks, which has nodes
+// as columns.
 type section struct {
 	Area string
 	Rows []checkRow
@@ -44,91 +39,47 @@ func (c tableCell) Said() bool {
 	return c.Why != "" && (c.Class == string(check.Passed) || c.Class == string(check.NotApplied))
 }
 
-// mostColumns is how many nodes have a column of their own. In a larger cluster
-// those with something to tell have one, and the rest share the last.
-const mostColumns = 6
-
-func tabulate(run Run) matrix {
-	all := run.all()
-	own, rest := columns(run, all)
-	m := matrix{Columns: own}
-	if len(rest) > 0 {
-		m.Columns = append(slices.Clip(own), fmt.Sprintf("%d other nodes", len(rest)))
-	}
+func tabulate(run Run, all []check.Result, c columns) []section {
+	var sections []section
 	for _, res := range all {
-		if len(m.Areas) == 0 || m.Areas[len(m.Areas)-1].Area != res.Area {
-			m.Areas = append(m.Areas, section{Area: res.Area})
+		if len(sections) == 0 || sections[len(sections)-1].Area != res.Area {
+			sections = append(sections, section{Area: res.Area})
 		}
-		s := &m.Areas[len(m.Areas)-1]
-		s.Rows = append(s.Rows, checkRow{res, !run.counts(res), cells(res, own, rest)})
+		s := &sections[len(sections)-1]
+		s.Rows = append(s.Rows, checkRow{res, !run.counts(res), cells(res, c)})
 	}
-	return m
+	return sections
 }
 
-// columns parts the nodes of the cluster into those with a column of their own
-// and the rest, both in the cluster's order.
-func columns(run Run, all []check.Result) (own, rest []string) {
-	var nodes []string
-	trouble := map[string]int{}
-	for _, n := range run.Cluster.Nodes {
-		nodes = append(nodes, n.Name)
-	}
-	for _, res := range all {
-		for _, n := range res.Nodes {
-			if !slices.Contains(nodes, n.Node) {
-				nodes = append(nodes, n.Node)
-			}
-			switch {
-			case n.Outcome == check.Failed && res.PerNode():
-				trouble[n.Node] += 1000
-			case n.Outcome == check.Unknown && res.PerNode():
-				trouble[n.Node]++
-			}
-		}
-	}
-	if len(nodes) <= mostColumns {
-		return nodes, nil
-	}
-	worst := slices.Clone(nodes)
-	slices.SortStableFunc(worst, func(a, b string) int { return cmp.Compare(trouble[b], trouble[a]) })
-	for _, n := range nodes {
-		if i := slices.Index(worst, n); i < mostColumns && trouble[n] > 0 {
-			own = append(own, n)
-		} else {
-			rest = append(rest, n)
-		}
-	}
-	return own, rest
-}
-
-func cells(res check.Result, own, rest []string) []tableCell {
-	n := len(own)
-	if len(rest) > 0 {
-		n++
-	}
+func cells(res check.Result, c columns) []tableCell {
 	if len(res.Nodes) == 0 || !res.PerNode() && res.Outcome != check.Passed {
-		c := cellOf(check.NodeResult{Node: "all nodes", Outcome: res.Outcome, Reason: res.Reason, BlockedBy: res.BlockedBy})
-		c.Span = max(n, 1)
-		return []tableCell{c}
+		all := cellOf(check.NodeResult{Node: "all nodes", Outcome: res.Outcome, Reason: res.Reason, BlockedBy: res.BlockedBy})
+		all.Span = max(c.Len(), 1)
+		return []tableCell{all}
 	}
+	on := byNode(res)
 	var list []tableCell
-	for _, node := range own {
-		list = append(list, cellOf(resultOn(res, node)))
+	for _, node := range c.Own {
+		list = append(list, cellOf(on(node)))
 	}
-	if len(rest) > 0 {
-		list = append(list, shared(res, rest))
+	if len(c.Rest) > 0 {
+		list = append(list, shared(on, c))
 	}
 	return list
 }
 
-// resultOn is what became of the check on the node.
-func resultOn(res check.Result, node string) check.NodeResult {
+// byNode finds what became of the check on a node.
+func byNode(res check.Result) func(node string) check.NodeResult {
+	results := make(map[string]check.NodeResult, len(res.Nodes))
 	for _, n := range res.Nodes {
-		if n.Node == node {
+		results[n.Node] = n
+	}
+	return func(node string) check.NodeResult {
+		if n, ok := results[node]; ok {
 			return n
 		}
+		return check.NodeResult{Node: node}
 	}
-	return check.NodeResult{Node: node}
 }
 
 func cellOf(n check.NodeResult) tableCell {
@@ -144,21 +95,21 @@ func cellOf(n check.NodeResult) tableCell {
 	return c
 }
 
-// shared is one cell for several nodes: the worst of them, and how many of
-// them that are.
-func shared(res check.Result, nodes []string) tableCell {
+// shared is one cell for the rest of the nodes: the worst of them, and how many
+// of them that are.
+func shared(on func(string) check.NodeResult, columns columns) tableCell {
 	var worst check.NodeResult
 	count := map[check.Outcome]int{}
-	for _, node := range nodes {
-		n := resultOn(res, node)
+	for _, node := range columns.Rest {
+		n := on(node)
 		count[n.Outcome]++
 		if badness(n.Outcome) > badness(worst.Outcome) {
 			worst = n
 		}
 	}
 	c := cellOf(worst)
-	c.Node = fmt.Sprintf("%d other nodes", len(nodes))
-	if n := count[worst.Outcome]; n < len(nodes) {
+	c.Node = columns.others()
+	if n := count[worst.Outcome]; n < len(columns.Rest) {
 		c.Text = fmt.Sprintf("%d %s", n, c.Text)
 	}
 	return c

@@ -71,16 +71,31 @@ func healthy() Run {
 		run.Results = append(run.Results, res)
 	}
 	of(&run, "sandbox.starts-on-every-node").Measurements = []check.Measurement{
-		{Name: "scheduled to sandbox ready", Node: three[0], Value: 412, Unit: "ms"},
-		{Name: "scheduled to sandbox ready", Node: three[1], Value: 371, Unit: "ms"},
-		{Name: "scheduled to sandbox ready", Node: three[2], Value: 655, Unit: "ms"},
+		{Name: "sandbox latency", Node: three[0], Value: 412, Unit: "ms"},
+		{Name: "sandbox latency", Node: three[1], Value: 371, Unit: "ms"},
+		{Name: "sandbox latency", Node: three[2], Value: 655, Unit: "ms"},
 	}
-	of(&run, "pod.other-node").Measurements = []check.Measurement{
-		{Name: "tcp round trip", Node: three[0], Peer: three[1], Value: 0.31, Unit: "ms"},
-		{Name: "tcp round trip", Node: three[1], Peer: three[2], Value: 0.28, Unit: "ms"},
-		{Name: "tcp round trip", Node: three[2], Peer: three[0], Value: 0.44, Unit: "ms"},
+	for i, from := range three {
+		for j, to := range three {
+			record := func(id, name string, value float64) {
+				res := of(&run, id)
+				res.Measurements = append(res.Measurements, check.Measurement{Name: name, Node: from, Peer: to, Value: value, Unit: "ms"})
+			}
+			id := "pod.other-node"
+			if i == j {
+				id = "pod.same-node"
+			}
+			record(id, "TCP echo", 0.4+0.3*float64(i)+0.1*float64(j))
+			record(id, "UDP echo", 0.3+0.2*float64(i)+0.1*float64(j))
+		}
+		mtu := of(&run, "mtu.path")
+		for name, bytes := range map[string]float64{underlayMTU: 1500, tunnelOverhead: 50, tunnelMTU: 1450, podMTU: 1450} {
+			mtu.Measurements = append(mtu.Measurements, check.Measurement{Name: name, Node: from, Value: bytes, Unit: "bytes"})
+		}
+		mtu.Measurements = append(mtu.Measurements, check.Measurement{Name: "path MTU to pod on other node", Node: from, Peer: three[(i+1)%3], Value: 1450, Unit: "bytes"})
+		slices.SortFunc(mtu.Measurements, func(a, b check.Measurement) int { return strings.Compare(a.Name+a.Node, b.Name+b.Node) })
 	}
-	of(&run, "mtu.path").Measurements = []check.Measurement{{Name: "path MTU", Value: 1450, Unit: "bytes"}}
+	of(&run, "sandbox.no-address-leak").Measurements = []check.Measurement{{Name: "addresses taken and given back", Node: three[1], Value: 20, Unit: "count"}}
 	return run
 }
 
@@ -109,6 +124,10 @@ func brokenRun() Run {
 	fail(&run, "pod.hairpin", 9, check.Failure{Node: three[0], Wanted: "an answer from itself", Observed: "tcp: timed out after 2s, 3 of 3 tries"})
 	starts := of(&run, "sandbox.starts-on-every-node")
 	starts.Measurements = starts.Measurements[:2]
+	for _, id := range []string{"pod.same-node", "pod.other-node"} {
+		res := of(&run, id)
+		res.Measurements = slices.DeleteFunc(res.Measurements, func(m check.Measurement) bool { return m.Node == bad || m.Peer == bad })
+	}
 	for _, id := range []string{"sandbox.address-in-range", "sandbox.no-address-leak", "pod.same-node", "pod.other-node", "dns.service-name", "service.cluster-ip"} {
 		blockOn(&run, id, bad, "sandbox.starts-on-every-node")
 	}

@@ -81,6 +81,9 @@ func NewSuite(options *config.Options) *Suite {
 	return s
 }
 
+// Options are what the flags say.
+func (s *Suite) Options() *config.Options { return s.options }
+
 // Run runs the suite: connects, runs Ginkgo, removes what the run made, writes
 // the reports, and fails t when the verdict is not success. runSpecs is Ginkgo's
 // RunSpecs.

@@ -4,144 +4,165 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cniproof/cniproof/framework/diagnosis"
 )
 
-// A summary fits one screen; report.html has the rest.
+// A summary fits a terminal of these, with some lines to spare for what others
+// print around it; report.html has the rest.
 const (
-	mostLines    = 12
-	mostFindings = 3
-	mostQuotes   = 1
-	longestCell  = 200
+	screenRows    = 36
+	screenColumns = 100
+	causeRows     = 16 // of which the causes take so many at most
 )
 
-// Summary is what a terminal shows at the end of run.
+// sheet is lines that together take no more than so many rows of a terminal.
+type sheet struct {
+	lines []string
+	left  int
+}
+
+// add adds lines, all or none of them.
+func (s *sheet) add(lines ...string) bool {
+	need := 0
+	for _, l := range lines {
+		need += 1 + max(0, len([]rune(l))-1)/screenColumns
+	}
+	if need > s.left {
+		return false
+	}
+	s.left -= need
+	s.lines = append(s.lines, lines...)
+	return true
+}
+
+// Summary is what a terminal shows at the end of run: what is not green, and
+// why. However much that is, it fits a screen.
 func Summary(run Run) string {
 	v := Judge(run)
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", strings.ToUpper(v.Verdict), headline(run, v))
+	first := fmt.Sprintf("%s: %s", strings.ToUpper(v.Verdict), headline(run, v))
 	if run.Cluster.Name != "" {
-		fmt.Fprintf(&b, " (%s, %s)", run.Cluster.Name, took(run.Duration))
+		first += fmt.Sprintf(" (%s, %s)", run.Cluster.Name, took(run.Duration))
 	}
-	b.WriteString("\n")
+	s := &sheet{left: screenRows}
+	s.add(short(first, 3*screenColumns))
+	causes := probable(v.Findings)
+	s.left -= causeRows - causes.left
+	s.tell(run)
+	return strings.Join(append(s.lines, causes.lines...), "\n") + "\n"
+}
 
+// tell lists what is not green: line by line where that fits, else what has one
+// cause, or is of one area, together.
+func (s *sheet) tell(run Run) {
 	lines := open(run)
-	if len(lines) > 0 {
-		b.WriteString("\n")
-		for _, l := range lines[:min(len(lines), mostLines)] {
-			fmt.Fprintf(&b, "  %-12s  %s", l.Outcome, l.named())
-			if on := l.on(); on != "" {
-				b.WriteString(" on " + on)
+	if len(lines) == 0 {
+		return
+	}
+	const perLine = 2
+	if perLine*len(lines) > s.left-1 {
+		lines = gather(run, lines)
+	}
+	s.add("")
+	for i, l := range lines {
+		last := i == len(lines)-1
+		if s.left < perLine || s.left == perLine && !last {
+			left := 0
+			for _, l := range lines[i:] {
+				left += len(l.Checks)
 			}
-			fmt.Fprintf(&b, "\n                %s\n", short(l.Reason, longestCell))
+			s.add(fmt.Sprintf("  and %d more in report.html", left))
+			return
 		}
-		if more := len(lines) - mostLines; more > 0 {
-			fmt.Fprintf(&b, "  and %d more\n", more)
+		s.add(
+			cutTo(fmt.Sprintf("  %-12s  %s", l.Outcome, l.terse(len(run.Cluster.Nodes))), screenColumns),
+			"      "+short(l.Reason, screenColumns-6))
+	}
+}
+
+// terse is what a line is about, what tells most first, on a cluster of so many
+// nodes.
+func (l line) terse(nodes int) string {
+	s := l.named()
+	if len(l.Checks) > 1 {
+		s = fmt.Sprintf("%d checks", len(l.Checks))
+		if l.Advisory {
+			s += " (advisory)"
 		}
 	}
-	for i, f := range v.Findings[:min(len(v.Findings), mostFindings)] {
-		if i == 0 {
-			b.WriteString("\nprobable causes\n")
+	switch on := l.on(); {
+	case on != "" && len(l.Nodes) == nodes && nodes > 1:
+		s += fmt.Sprintf(" on all %d nodes", nodes)
+	case on != "":
+		s += " on " + on
+	}
+	if len(l.Checks) > 1 {
+		s += ": " + some(l.Checks, 3)
+	}
+	return s
+}
+
+// gather puts lines with the same outcome together that have the same most
+// probable cause, or where none is known the same area.
+func gather(run Run, lines []line) []line {
+	var gathered []line
+	at := map[string]int{}
+	for _, l := range lines {
+		area, _, _ := strings.Cut(l.Checks[0], ".")
+		if findings := run.bundle(l.Checks[0]).Findings; len(findings) > 0 {
+			area = key(findings[0])
 		}
-		fmt.Fprintf(&b, "  %d. %s%s: %s (confidence %.2f)\n", i+1, f.Code, onNodes(f), f.Title, f.Confidence)
+		k := fmt.Sprint(l.Outcome, l.Advisory, strings.HasPrefix(l.Reason, "blocked by "), area)
+		i, ok := at[k]
+		if !ok {
+			at[k] = len(gathered)
+			l.Checks, l.Nodes = slices.Clone(l.Checks), slices.Clone(l.Nodes)
+			gathered = append(gathered, l)
+			continue
+		}
+		g := &gathered[i]
+		g.Checks = append(g.Checks, l.Checks...)
+		for _, node := range l.Nodes {
+			if !slices.Contains(g.Nodes, node) {
+				g.Nodes = append(g.Nodes, node)
+			}
+		}
+		slices.Sort(g.Nodes)
+	}
+	return gathered
+}
+
+// probable are the causes, best first, each with its decisive line and the
+// commands that cure it, whole ones, so that they can be copied.
+func probable(findings []diagnosis.Finding) *sheet {
+	s := &sheet{left: causeRows}
+	for i, f := range findings[:min(len(findings), mostFindings)] {
+		title := fmt.Sprintf("  %d. %s%s: %s (confidence %.2f)", i+1, f.Code, onNodes(f), f.Title, f.Confidence)
+		lines := []string{cutTo(title, 2*screenColumns)}
+		if i == 0 {
+			lines = append([]string{"", "probable causes"}, lines...)
+		}
 		for _, q := range f.Evidence[:min(len(f.Evidence), mostQuotes)] {
-			fmt.Fprintf(&b, "     %s:%d\n       %s\n", q.File, q.Line, short(q.Text, 2*longestCell))
+			lines = append(lines, cutTo(fmt.Sprintf("     %s:%d", q.File, q.Line), screenColumns), "       "+short(q.Text, screenColumns-7))
+		}
+		if !s.add(lines...) {
+			return s
 		}
 		for _, command := range f.Fix {
-			fmt.Fprintf(&b, "     fix: %s\n", command)
+			if !s.add("     fix: " + command) {
+				return s
+			}
 		}
 	}
-	return b.String()
+	return s
 }
 
-// markdown renders summary.md, for a job's summary page or a pull request.
-func markdown(run Run) string {
-	v := Judge(run)
-	var b strings.Builder
-	fmt.Fprintf(&b, "## Pod network: %s\n\n", v.Verdict)
-	fmt.Fprintf(&b, "%s\n", cell(headline(run, v)))
-	if facts := factsLine(run); facts != "" {
-		fmt.Fprintf(&b, "\n%s\n", cell(facts))
+// cutTo cuts s to n characters and leaves its spaces alone.
+func cutTo(s string, n int) string {
+	if runes := []rune(s); len(runes) > n {
+		return string(runes[:n-3]) + "..."
 	}
-	lines := open(run)
-	if len(lines) > 0 {
-		b.WriteString("\n| outcome | check | nodes | reason |\n|---|---|---|---|\n")
-		for _, l := range lines[:min(len(lines), mostLines)] {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", l.Outcome, cell(l.named()), cell(l.on()), cell(short(l.Reason, longestCell)))
-		}
-		if more := len(lines) - mostLines; more > 0 {
-			fmt.Fprintf(&b, "| | and %d more | | |\n", more)
-		}
-	}
-	for i, f := range v.Findings[:min(len(v.Findings), mostFindings)] {
-		if i == 0 {
-			b.WriteString("\n### Probable causes\n")
-		}
-		fmt.Fprintf(&b, "\n%d. **%s**%s: %s (confidence %.2f)\n", i+1, f.Code, cell(onNodes(f)), cell(f.Title), f.Confidence)
-		for _, q := range f.Evidence[:min(len(f.Evidence), mostQuotes)] {
-			fmt.Fprintf(&b, "   `%s:%d`\n", q.File, q.Line)
-			b.WriteString(fenced(short(q.Text, 2*longestCell), "text", "   "))
-		}
-		if len(f.Fix) > 0 {
-			b.WriteString(fenced(strings.Join(f.Fix, "\n"), "sh", "   "))
-		}
-	}
-	if len(v.Findings) == 0 && len(run.Bundles) > 0 {
-		b.WriteString("\nThe evidence does not decide on a cause; it is attached to report.html.\n")
-	}
-	if run.Rerun != "" {
-		fmt.Fprintf(&b, "\nRun it again:\n\n%s", fenced(run.Rerun, "sh", ""))
-	}
-	return b.String()
-}
-
-// factsLine is the cluster in one line.
-func factsLine(run Run) string {
-	var parts []string
-	add := func(format, value string) {
-		if value != "" {
-			parts = append(parts, fmt.Sprintf(format, value))
-		}
-	}
-	c := run.Cluster
-	add("cluster %s", c.Name)
-	add("Kubernetes %s", c.Server)
-	if n := len(c.Nodes); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d nodes", n))
-	}
-	add("CNI %s", c.CNI)
-	add("kube-proxy %s", c.ProxyMode)
-	add("limited to %s", run.Selection)
-	if len(parts) > 0 {
-		add("took %s", took(run.Duration))
-	}
-	return strings.Join(parts, " · ")
-}
-
-func onNodes(f diagnosis.Finding) string {
-	if len(f.Nodes) == 0 {
-		return ""
-	}
-	return " on " + some(f.Nodes, 3)
-}
-
-// fenced is a code block, each line behind indent, with a fence that text does
-// not contain.
-func fenced(text, language, indent string) string {
-	fence := "```"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
-	lines := append(append([]string{fence + language}, strings.Split(text, "\n")...), fence)
-	return indent + strings.Join(lines, "\n"+indent) + "\n"
-}
-
-// cell keeps text from being taken for markup: in a table a bar ends a cell,
-// and what comes from the cluster may hold anything.
-func cell(s string) string {
-	return strings.NewReplacer(
-		"\n", " ", "|", `\|`, "<", "&lt;", ">", "&gt;", "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`,
-	).Replace(s)
+	return s
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/rand"
@@ -36,6 +37,9 @@ const atOnce = 16
 type Batch struct {
 	// Name is the batch's own, and begins the names of its pods.
 	Name string
+	// Shape changes a pod before it is created; nil leaves it as it is. It is
+	// called for one pod at a time.
+	Shape func(*corev1.Pod)
 
 	client           kubernetes.Interface
 	namespace, image string
@@ -51,16 +55,19 @@ type Batch struct {
 // namespace; the watches end with ctx. purpose is a word that begins the pods'
 // names. The pods are removed by env.Cleanup.
 func Open(ctx context.Context, env *check.Env, purpose string) (*Batch, error) {
-	name := purpose + "-" + rand.String(5)
-	b := &Batch{
-		Name: name, client: env.Cluster.Client, namespace: env.Namespace, image: env.ProbeImage, runID: env.RunID,
-		selector: BatchLabel + "=" + name, changed: make(chan struct{}, 1), pods: map[string]*State{},
-	}
+	b := newBatch(env, purpose+"-"+rand.String(5))
 	if err := b.follow(ctx); err != nil {
 		return nil, err
 	}
-	env.Cleanup("pods of "+name, b.Delete)
+	env.Cleanup("pods of "+b.Name, b.Delete)
 	return b, nil
+}
+
+func newBatch(env *check.Env, name string) *Batch {
+	return &Batch{
+		Name: name, client: env.Cluster.Client, namespace: env.Namespace, image: env.ProbeImage, runID: env.RunID,
+		selector: BatchLabel + "=" + name, changed: make(chan struct{}, 1), pods: map[string]*State{},
+	}
 }
 
 // Create makes one pod per node named, pinned to it; a node named twice gets
@@ -74,12 +81,20 @@ func (b *Batch) Create(ctx context.Context, nodes ...string) {
 		b.pods[names[i]] = &State{Name: names[i], Namespace: b.namespace, Node: node}
 	}
 	b.mu.Unlock()
+	b.post(ctx, names, nodes)
+}
 
+// post creates the pods of these names, each on the node of the same place.
+func (b *Batch) post(ctx context.Context, names, nodes []string) {
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for i, node := range nodes {
+		pod := b.pod(names[i], node)
+		if b.Shape != nil {
+			b.Shape(pod)
+		}
 		group.Go(func() error {
-			_, err := b.client.CoreV1().Pods(b.namespace).Create(ctx, b.pod(names[i], node), metav1.CreateOptions{})
+			_, err := b.client.CoreV1().Pods(b.namespace).Create(ctx, pod, metav1.CreateOptions{})
 			if err != nil && !apierrors.IsAlreadyExists(err) {
 				b.update(names[i], func(s *State) { s.Refused = err })
 			}

@@ -21,11 +21,11 @@ type State struct {
 	Refused error
 	// Pod is the object as last seen; nil before it was.
 	Pod *corev1.Pod
-	// Scheduled, Sandboxed and Gone are when news of it arrived here: that the
-	// pod was bound to its node, had its sandbox, was removed. They are this
-	// process's clock and finer than the API's own times, which have whole
-	// seconds. Zero means not yet.
-	Scheduled, Sandboxed, Gone time.Time
+	// Scheduled, Sandboxed, Ending and Gone are when news of it arrived here:
+	// that the pod was bound to its node, had its sandbox, was to be deleted, was
+	// removed. They are this process's clock and finer than the API's own times,
+	// which have whole seconds. Zero means not yet.
+	Scheduled, Sandboxed, Ending, Gone time.Time
 	// Sign is by what it was seen that the pod has its sandbox.
 	Sign string
 	// Troubles are what was complained of, the latest last.
@@ -66,6 +66,15 @@ func (s State) Latency() (time.Duration, bool) {
 		return 0, false
 	}
 	return s.Sandboxed.Sub(s.Scheduled), true
+}
+
+// Removal is the time from the news that the pod was to be deleted to the news
+// that it was gone; false where that is not known.
+func (s State) Removal() (time.Duration, bool) {
+	if s.Ending.IsZero() || s.Gone.IsZero() || s.late {
+		return 0, false
+	}
+	return s.Gone.Sub(s.Ending), true
 }
 
 // decided tells that the pod will not get further, or not for a reason that
@@ -123,6 +132,9 @@ func (s *State) take(pod *corev1.Pod, now, broken time.Time) {
 	s.Pod = pod
 	if s.Scheduled.IsZero() && pod.Spec.NodeName != "" {
 		s.Scheduled = now
+	}
+	if s.Ending.IsZero() && pod.DeletionTimestamp != nil {
+		s.Ending = now
 	}
 	if s.Sandboxed.IsZero() {
 		if sign := SeenBy(pod); sign != "" {

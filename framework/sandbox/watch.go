@@ -119,6 +119,7 @@ func (b *Batch) takePod(object any, gone bool) {
 		s.take(pod, now, b.broken)
 		if gone {
 			s.Gone = now
+			s.late = s.late || b.broken.After(s.Ending)
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -24,50 +25,54 @@ func (s *Session) removeStale(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for leftovers of earlier runs: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, s.Options.Timeouts.Cleanup)
+	defer cancel()
+	var removals errgroup.Group
 	for _, ns := range list.Items {
 		if !stale(ns.Annotations, time.Now()) {
 			continue
 		}
 		s.printf("removing %s, left behind by a run that was killed", ns.Name)
-		ctx, cancel := context.WithTimeout(ctx, s.Options.Timeouts.Cleanup)
-		err := s.removeNamespace(ctx, ns.Name)
-		cancel()
-		if err != nil {
-			return fmt.Errorf("remove the leftover namespace %s: %w", ns.Name, err)
-		}
+		removals.Go(func() error {
+			if err := s.removeNamespace(ctx, ns.Name); err != nil {
+				return fmt.Errorf("remove the leftover namespace %s: %w", ns.Name, err)
+			}
+			return nil
+		})
 	}
-	return nil
+	return removals.Wait()
 }
 
-// removeNamespace deletes a namespace and waits until it is gone. Pods that
-// their kubelet does not confirm in half the time (a dead node, a CNI that
+// removeNamespace deletes a namespace and waits until it is gone. The namespace
+// controller begins five seconds after the request (namespaceDeletionGracePeriod
+// of its source) and looks again only after more when it finds pods that are
+// still terminating: what runs there is deleted meanwhile. Pods that their
+// kubelet does not confirm in a quarter of the time (a dead node, a CNI that
 // fails DEL) are removed from the API server without it.
 func (s *Session) removeNamespace(ctx context.Context, name string) error {
 	core := s.Cluster.Client.CoreV1()
-	// The workloads first: the namespace controller only looks again after
-	// seconds when it finds pods that are still terminating.
-	err := s.Cluster.Client.AppsV1().DaemonSets(name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("delete the DaemonSets of %s: %w", name, err)
+	err := core.Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil
 	}
-	if err := core.Pods(name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("delete the pods of %s: %w", name, err)
-	}
-	noPods := func(ctx context.Context) (bool, error) {
-		pods, err := core.Pods(name).List(ctx, metav1.ListOptions{})
-		return err == nil && len(pods.Items) == 0, nil
-	}
-	if wait.PollUntilContextTimeout(ctx, pollEvery, s.Options.Timeouts.Cleanup/4, true, noPods) != nil {
-		now := int64(0)
-		s.printf("pods of %s are not confirmed dead by their kubelets, removing them by force", name)
-		if err := core.Pods(name).DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{}); err != nil {
-			return fmt.Errorf("delete the pods of %s by force: %w", name, err)
-		}
-	}
-	if err := core.Namespaces().Delete(ctx, name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+	// A conflict is a namespace that is terminating already.
+	if err != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete namespace %s: %w", name, err)
 	}
+	// The DaemonSets first, or they would make their pods anew.
+	if err := s.Cluster.Client.AppsV1().DaemonSets(name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
+		return fmt.Errorf("delete the DaemonSets of %s: %w", name, err)
+	}
+	if err := core.Pods(name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
+		return fmt.Errorf("delete the pods of %s: %w", name, err)
+	}
+	force := time.After(s.Options.Timeouts.Cleanup / 4)
 	err = wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+		select {
+		case <-force:
+			return false, s.forcePods(ctx, name)
+		default:
+		}
 		_, err := core.Namespaces().Get(ctx, name, metav1.GetOptions{})
 		return apierrors.IsNotFound(err), nil
 	})
@@ -75,6 +80,21 @@ func (s *Session) removeNamespace(ctx context.Context, name string) error {
 		return fmt.Errorf("namespace %s is still terminating; see kubectl get namespace %s -o yaml", name, name)
 	}
 	return err
+}
+
+// forcePods removes the pods of a namespace that are left.
+func (s *Session) forcePods(ctx context.Context, namespace string) error {
+	pods := s.Cluster.Client.CoreV1().Pods(namespace)
+	left, err := pods.List(ctx, metav1.ListOptions{})
+	if err != nil || len(left.Items) == 0 {
+		return nil //nolint:nilerr // it is still being waited for
+	}
+	s.printf("pods of %s are not confirmed dead by their kubelets, removing them by force", namespace)
+	now := int64(0)
+	if err := pods.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{}); err != nil {
+		return fmt.Errorf("delete the pods of %s by force: %w", namespace, err)
+	}
+	return nil
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

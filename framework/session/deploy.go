@@ -39,10 +39,7 @@ func (s *Session) deploy(ctx context.Context) error {
 	s.Namespace, s.HostSpace = workloads.Namespaces(s.RunID)
 	objects, err := workloads.Render(workloads.Params{
 		RunID: s.RunID, Image: s.ProbeImage, PreloadedImage: s.Options.ProbeImage == "",
-		NamespaceAnnotations: map[string]string{
-			OwnerAnnotation:   owner(),
-			ExpiresAnnotation: s.Started.Add(lifetime).UTC().Format(time.RFC3339),
-		},
+		NamespaceAnnotations: Ownership(),
 	})
 	if err != nil {
 		return fmt.Errorf("render the fixtures: %w", err)
@@ -64,17 +61,26 @@ func (s *Session) deploy(ctx context.Context) error {
 			return fmt.Errorf("create %s %s: %w", object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), err)
 		}
 	}
+	if err := s.follow(ctx); err != nil {
+		return err
+	}
 	return s.awaitProbes(ctx)
+}
+
+// follow has the run's probe pods followed until Close.
+func (s *Session) follow(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Options.Timeouts.APIRequest)
+	defer cancel()
+	var err error
+	s.pods, err = followPods(ctx, s.Cluster.Client, s.RunID)
+	return err
 }
 
 func (s *Session) awaitProbes(ctx context.Context) error {
 	start := time.Now()
 	waiting := map[string]string{}
 	poll := func(ctx context.Context) (bool, error) {
-		pods, err := s.probePods(ctx)
-		if err != nil {
-			return false, nil //nolint:nilerr // asked again until the time is over
-		}
+		pods := s.pods.pods()
 		waiting = s.notReady(pods)
 		if len(waiting) == 0 {
 			return true, nil
@@ -88,11 +94,7 @@ func (s *Session) awaitProbes(ctx context.Context) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
-	pods, err := s.probePods(ctx)
-	if err != nil {
-		return fmt.Errorf("list the probe pods: %w", err)
-	}
-	if problem := s.hopeless(pods); problem != nil {
+	if problem := s.hopeless(s.pods.pods()); problem != nil {
 		return problem
 	}
 	if len(waiting) == 0 {
@@ -102,17 +104,6 @@ func (s *Session) awaitProbes(ctx context.Context) error {
 		s.printf("no probe on %s: %s", where, waiting[where])
 	}
 	return nil
-}
-
-// probePods are the run's probe pods as the API server knows them now.
-func (s *Session) probePods(ctx context.Context) ([]corev1.Pod, error) {
-	list, err := s.Cluster.Client.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{
-		LabelSelector: workloads.RunLabel + "=" + s.RunID + "," + workloads.ProbeLabel,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return list.Items, nil
 }
 
 // notReady tells for each Linux node what keeps its probe pods from being ready;
@@ -192,13 +183,9 @@ func (s *Session) explained(ctx context.Context, pods []corev1.Pod) bool {
 }
 
 // probes are the ready probe pods by node, on the pod network and on the host's.
-func (s *Session) probes(ctx context.Context) (onPods, onHosts map[string]probe.Pod, err error) {
-	pods, err := s.probePods(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
+func (s *Session) probes() (onPods, onHosts map[string]probe.Pod) {
 	onPods, onHosts = map[string]probe.Pod{}, map[string]probe.Pod{}
-	for _, p := range pods {
+	for _, p := range s.pods.pods() {
 		if !ready(p) || p.DeletionTimestamp != nil {
 			continue
 		}
@@ -212,7 +199,7 @@ func (s *Session) probes(ctx context.Context) (onPods, onHosts map[string]probe.
 			onPods[pod.Node] = pod
 		}
 	}
-	return onPods, onHosts, nil
+	return onPods, onHosts
 }
 
 // nodeOf is the node of a DaemonSet's pod also before the scheduler bound it:

@@ -26,6 +26,16 @@ const (
 // run may take.
 const lifetime = 2 * time.Hour
 
+// Ownership are the annotations of a namespace that this process makes now. With
+// workloads.ManagedByLabel on it, a later run removes it should this process be
+// killed.
+func Ownership() map[string]string {
+	return map[string]string{
+		OwnerAnnotation:   owner(),
+		ExpiresAnnotation: time.Now().Add(lifetime).UTC().Format(time.RFC3339),
+	}
+}
+
 // owner names this process.
 func owner() string {
 	return fmt.Sprintf("%s/%d/%s", host(), os.Getpid(), startTime(os.Getpid()))

@@ -7,13 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/cluster"
@@ -101,35 +99,14 @@ func (r *Round) Bundles() (map[string]Bundle, error) {
 }
 
 // env is what a check gets, made for each attempt.
-func (s *Session) env(ctx context.Context, _ check.Check) (check.Env, error) {
-	pods, hosts, err := s.probes(ctx)
-	if err != nil {
-		return check.Env{}, fmt.Errorf("list the probe pods: %w", err)
-	}
+func (s *Session) env(context.Context, check.Check) (check.Env, error) {
+	pods, hosts := s.probes()
 	return check.Env{
 		Cluster: s.Cluster, Nodes: s.Scope(), Namespace: s.Namespace, HostNamespace: s.HostSpace,
 		RunID: s.RunID, ProbeImage: s.ProbeImage, Probe: s.probe, Here: probe.Here(), Pods: pods, HostPods: hosts,
-		EgressTargets: s.egressTargets(), LoadBalancer: s.Options.LoadBalancer,
+		EgressTargets: s.egressTargets(), EgressProxy: s.Options.EgressProxy, EgressNoProxy: strings.Join(s.Options.EgressNoProxy, ","),
+		LoadBalancer: s.Options.LoadBalancer,
 	}, nil
-}
-
-// egressTargets are those the user named, else the HTTP port of the outside, in
-// each family that pods have.
-func (s *Session) egressTargets() []string {
-	if len(s.Options.EgressTargets) > 0 || s.Cluster.Outside == nil {
-		return s.Options.EgressTargets
-	}
-	var targets []string
-	for _, addr := range s.Cluster.Outside.Addrs {
-		family := corev1.IPv4Protocol
-		if addr.Is6() {
-			family = corev1.IPv6Protocol
-		}
-		if slices.Contains(s.Cluster.Families, family) {
-			targets = append(targets, net.JoinHostPort(addr.String(), "80"))
-		}
-	}
-	return targets
 }
 
 // investigate gathers evidence at the moment of failure, before cleanups, and

@@ -63,6 +63,7 @@ type Session struct {
 	provider  cluster.Provider
 	connected func(context.Context, *cluster.Cluster) error
 	probe     *probe.Exec
+	pods      *podCache
 	opened    bool // by this process, so this process closes it
 }
 
@@ -111,7 +112,7 @@ func (s *Session) Open(ctx context.Context) error {
 		return err
 	}
 	if s.Namespace != "" {
-		return nil // joined
+		return s.follow(ctx) // joined
 	}
 	s.opened = true
 	s.printf("cluster %s: %s, %d nodes, CNI %s, kube-proxy %s", s.Cluster.Name, s.Cluster.Server, len(s.Cluster.Nodes), s.Cluster.CNI.Kind, s.Cluster.ProxyMode)
@@ -134,6 +135,10 @@ func (s *Session) Open(ctx context.Context) error {
 func (s *Session) Close() error {
 	if s.probe != nil {
 		s.probe.Close()
+	}
+	if s.pods != nil {
+		s.pods.close()
+		s.pods = nil
 	}
 	if !s.opened || s.Cluster == nil {
 		return nil
@@ -171,7 +176,7 @@ func validate(o *config.Options) error {
 			return &config.Problem{What: fmt.Sprintf("there is no area %q", area), Do: "use some of " + strings.Join(check.Areas, ", ")}
 		}
 	}
-	return nil
+	return validateEgress(o)
 }
 
 func (s *Session) validateNodes() error {

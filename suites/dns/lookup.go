@@ -7,70 +7,58 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/framework/fleet"
 )
 
-// atOnce is how many lookups of each kind a pod makes: of two replicas, a dead
-// one goes unnoticed by one pod in 64.
-const atOnce = 6
+// lookup is a name to ask for, and what is right to answer.
+type lookup struct {
+	// name is looked up as a C library would, with the nameservers, search list
+	// and ndots of the pod's own resolv.conf.
+	name, kind string
+	// edns is the size of UDP answers to advertise; 0 is a plain query.
+	edns int
+	// wanted is the right answer in words, right whether a result is one.
+	wanted string
+	right  func(job.Result) bool
+}
 
-// lookups are the jobs of one pod for a name: of each type of address that is
-// wanted, over UDP and over TCP.
-func lookups(name string, wanted []netip.Addr) []job.Job {
-	var jobs []job.Job
-	for _, addr := range wanted {
-		kind := "A"
-		if addr.Is6() {
-			kind = "AAAA"
-		}
-		for _, network := range []string{"udp", "tcp"} {
-			for i := range atOnce {
-				jobs = append(jobs, job.Job{
-					ID: fmt.Sprintf("%s over %s #%d", kind, network, i), Kind: job.DNS, Name: name,
-					Type: kind, Network: network, Search: []string{job.ResolvConf},
-				})
-			}
-		}
+// of are the lookups of a name that has all of the addresses: one for each
+// family.
+func of(name string, addrs []netip.Addr) []lookup {
+	families := map[string][]netip.Addr{}
+	for _, addr := range addrs {
+		families[recordType(addr)] = append(families[recordType(addr)], addr)
 	}
-	return jobs
-}
-
-// fault is one way in which lookups of one kind went wrong.
-type fault struct {
-	// kind is what was asked for, e.g. "A over udp"; class the error's.
-	kind, class string
-	// example is what the first of them said, and asked the names it tried.
-	example string
-	asked   []string
-	count   int
-}
-
-// wrongAnswer is the class of an answer without any of the wanted addresses.
-const wrongAnswer = "wrong answer"
-
-// misresolved are the faults of the answers, none when every one has a wanted
-// address.
-func misresolved(jobs []job.Job, answers fleet.Answers, wanted []netip.Addr) []fault {
-	var faults []fault
-	for _, j := range jobs {
-		r := answers[j.ID]
-		f := fault{kind: j.Type + " over " + j.Network, class: r.Error, example: r.Message, asked: r.Asked, count: 1}
-		if r.OK {
-			if slices.ContainsFunc(wanted, func(a netip.Addr) bool { return has(r.Answers, a) }) {
-				continue
-			}
-			f.class, f.example = wrongAnswer, r.Server+" answered "+strings.Join(r.Answers, ", ")
-		}
-		i := slices.IndexFunc(faults, func(known fault) bool { return known.kind == f.kind && known.class == f.class })
-		if i < 0 {
-			faults = append(faults, f)
+	var lookups []lookup
+	for _, kind := range []string{"A", "AAAA"} {
+		wanted := families[kind]
+		if len(wanted) == 0 {
 			continue
 		}
-		faults[i].count++
+		lookups = append(lookups, lookup{name: name, kind: kind, wanted: list(wanted), right: func(r job.Result) bool {
+			return r.OK && !slices.ContainsFunc(wanted, func(a netip.Addr) bool { return !has(r.Answers, a) })
+		}})
 	}
-	return faults
+	return lookups
+}
+
+// recordType is the type of record that holds the address.
+func recordType(addr netip.Addr) string {
+	if addr.Is6() {
+		return "AAAA"
+	}
+	return "A"
+}
+
+// list puts addresses into words, the first few of many.
+func list(addrs []netip.Addr) string {
+	if few := 4; len(addrs) > few {
+		return fmt.Sprintf("%d addresses, %v ...", len(addrs), addrs[:few])
+	}
+	return fmt.Sprint(addrs)
 }
 
 // has tells whether a record of the answer, in presentation format, is for addr.
@@ -82,6 +70,81 @@ func has(answer []string, addr netip.Addr) bool {
 	})
 }
 
+// jobs are the lookups of one pod: each over UDP, going on over TCP where the
+// answer is truncated as a C library does, and over TCP; times of each at once.
+func jobs(lookups []lookup, times int, after time.Duration) []job.Job {
+	var all []job.Job
+	for i, l := range lookups {
+		for _, network := range []string{"", "tcp"} {
+			for n := range times {
+				all = append(all, job.Job{
+					ID: fmt.Sprintf("%d %s %s over %s #%d", i, l.name, l.kind, over(network), n), Kind: job.DNS,
+					Name: l.name, Type: l.kind, Network: network, EDNS: l.edns, Search: []string{job.ResolvConf}, After: after,
+				})
+			}
+		}
+	}
+	return all
+}
+
+func over(network string) string {
+	if network == "" {
+		return "udp"
+	}
+	return network
+}
+
+// fault is one way in which lookups of one kind went wrong.
+type fault struct {
+	// kind is what was asked for, e.g. "A over udp"; class the error's.
+	kind, class string
+	// example is what the first of them said, and asked the names it tried.
+	example string
+	asked   []string
+	// count is how many of how many went wrong so.
+	count, of int
+}
+
+// wrongAnswer is the class of an answer that is not the one wanted.
+const wrongAnswer = "wrong answer"
+
+// misresolved are the faults of the answers to jobs(lookups, times, ...), none
+// when every one is right.
+func misresolved(lookups []lookup, times int, answers fleet.Answers) []fault {
+	var faults []fault
+	for at, j := range jobs(lookups, times, 0) {
+		l, r := lookups[at/(2*times)], answers[j.ID]
+		if l.right(r) {
+			continue
+		}
+		f := fault{kind: l.kind + " over " + over(j.Network), class: r.Error, example: r.Message, asked: r.Asked, count: 1, of: times}
+		if l.edns > 0 {
+			f.kind += fmt.Sprintf(" with EDNS %d", l.edns)
+		}
+		if l.name != lookups[0].name {
+			f.kind = l.name + " " + f.kind
+		}
+		if r.OK {
+			f.class, f.example = wrongAnswer, r.Server+" answered "+first(r.Answers)
+		}
+		i := slices.IndexFunc(faults, func(known fault) bool { return known.kind == f.kind && known.class == f.class })
+		if i < 0 {
+			faults = append(faults, f)
+			continue
+		}
+		faults[i].count++
+	}
+	return faults
+}
+
+// first are the records, the first few of many.
+func first(records []string) string {
+	if few := 4; len(records) > few {
+		return fmt.Sprintf("%d records: %s, ...", len(records), strings.Join(records[:few], ", "))
+	}
+	return strings.Join(records, ", ")
+}
+
 // onlyLost tells that every fault is a query without an answer.
 func onlyLost(faults []fault) bool {
 	return !slices.ContainsFunc(faults, func(f fault) bool { return f.class != job.TimedOut })
@@ -91,15 +154,15 @@ func onlyLost(faults []fault) bool {
 func words(faults []fault) string {
 	var list []string
 	for i, f := range faults {
-		count := fmt.Sprintf("%d of %d %s", f.count, atOnce, f.class)
+		count := fmt.Sprintf("%d of %d %s", f.count, f.of, f.class)
 		if i == 0 || faults[i-1].kind != f.kind {
 			count = f.kind + ": " + count
 		}
 		list = append(list, count)
 	}
-	first := faults[0].example
+	one := faults[0].example
 	if class := faults[0].class; class == job.NXDomain || class == job.NoData {
-		first += ", tried " + strings.Join(faults[0].asked, " ")
+		one += ", tried " + strings.Join(faults[0].asked, " ")
 	}
-	return fmt.Sprintf("%s (%s)", strings.Join(list, ", "), first)
+	return fmt.Sprintf("%s (%s)", strings.Join(list, ", "), one)
 }

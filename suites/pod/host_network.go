@@ -41,7 +41,7 @@ func between(ctx context.Context, env *check.Env, from, to map[string]probe.Pod)
 		Judge: func(from probe.Pod, answers fleet.Answers) error {
 			var errs []error
 			for _, to := range targets(from) {
-				errs = append(errs, reached(from, to, answers))
+				errs = append(errs, reached(env, from, to, answers))
 			}
 			return errors.Join(errs...)
 		},

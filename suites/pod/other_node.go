@@ -43,8 +43,7 @@ var _ = check.Register(check.Check{
 			Judge: func(from probe.Pod, answers fleet.Answers) error {
 				var errs []error
 				for _, to := range pairs.Of(from.Node, env.Pods) {
-					latencies(env, from, to, answers)
-					errs = append(errs, reached(from, to, answers))
+					errs = append(errs, reached(env, from, to, answers))
 				}
 				return errors.Join(errs...)
 			},

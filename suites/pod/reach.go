@@ -37,7 +37,9 @@ func reach(from, to probe.Pod) []job.Job {
 }
 
 // reached is the outcome of these jobs: nil when each was answered, and by to.
-func reached(from, to probe.Pod, answers fleet.Answers) error {
+// The time of each that was is recorded; reports take a pair without for one
+// that was not reached over that protocol.
+func reached(env *check.Env, from, to probe.Pod, answers fleet.Answers) error {
 	var wrong []string
 	jobs := reach(from, to)
 	for _, j := range jobs {
@@ -47,6 +49,8 @@ func reached(from, to probe.Pod, answers fleet.Answers) error {
 			wrong = append(wrong, fmt.Sprintf("%s: %s", j.ID, fleet.Says(r)))
 		case len(r.Peers) > 0 && r.Peers[0].Pod != "" && r.Peers[0].Pod != to.Name:
 			wrong = append(wrong, fmt.Sprintf("%s: answered by pod %s on %s", j.ID, r.Peers[0].Pod, r.Peers[0].Node))
+		case len(r.Took) > 0:
+			env.Record(check.Measurement{Name: echo(j), Node: from.Node, Peer: to.Node, Value: float64(r.Took[0].Microseconds()) / 1000, Unit: "ms"})
 		}
 	}
 	switch {
@@ -74,11 +78,11 @@ func place(p probe.Pod) string {
 	return "a pod on " + p.Node
 }
 
-// latencies records the time of each TCP echo.
-func latencies(env *check.Env, from, to probe.Pod, answers fleet.Answers) {
-	for _, j := range reach(from, to) {
-		if r := answers[j.ID]; j.Kind == job.TCP && r.OK && len(r.Took) > 0 {
-			env.Record(check.Measurement{Name: "TCP echo", Node: from.Node, Peer: to.Node, Value: float64(r.Took[0].Microseconds()) / 1000, Unit: "ms"})
-		}
+// echo names the measurement of a job, e.g. "UDP echo over IPv6".
+func echo(j job.Job) string {
+	name := strings.ToUpper(j.Kind) + " echo"
+	if strings.HasPrefix(j.Address, "[") {
+		name += " over IPv6"
 	}
+	return name
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/fleet"
 	"github.com/cniproof/cniproof/framework/sandbox"
 )
@@ -32,6 +33,7 @@ var _ = check.Register(check.Check{
 	Title:    "a deleted pod leaves no sandbox, interface or address behind",
 	Level:    check.Required,
 	Requires: []string{"sandbox.starts-on-every-node"},
+	Attempt:  config.DefaultTimeouts().Attempt,
 	Run: func(ctx context.Context, env *check.Env) error {
 		if env.Cluster.Access == nil {
 			return &check.NotApplicable{Lacks: "node access, without which what stays on a node cannot be seen"}
@@ -42,7 +44,11 @@ var _ = check.Register(check.Check{
 			return &check.Inconclusive{Why: "the pods to be created could not be followed", Err: err}
 		}
 		batch.Create(ctx, fleet.Names(linux)...)
-		pods, missing := serving(batch.Await(ctx, sandbox.Serving))
+		started := batch.Await(ctx, sandbox.Serving)
+		for _, s := range started {
+			recordStart(env, s)
+		}
+		pods, missing := serving(started)
 		traces, unseen := traced(ctx, env, pods)
 		before := openBooks(ctx, env, pods)
 		if err := batch.Delete(ctx); err != nil {
@@ -50,6 +56,7 @@ var _ = check.Register(check.Check{
 		}
 		errs := []error{unable, missing, unseen}
 		for _, s := range batch.Await(ctx, sandbox.Gone) {
+			recordRemoval(env, s)
 			if err := sandbox.Ended(s); err != nil {
 				errs = append(errs, err)
 				traces = slices.DeleteFunc(traces, func(t trace) bool { return t.pod.Name == s.Name })

@@ -8,8 +8,6 @@ import (
 	"context"
 	"errors"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/fleet"
@@ -60,13 +58,7 @@ var _ = check.Register(check.Check{
 		}
 		batch.Create(ctx, nodes...)
 		for _, s := range batch.Await(ctx, sandbox.Sandboxed) {
-			if latency, ok := s.Latency(); ok {
-				name := "sandbox latency"
-				if s.Sign != string(corev1.PodReadyToStartContainers) {
-					name += ", seen by " + s.Sign
-				}
-				env.Record(check.Measurement{Name: name, Node: s.Node, Value: float64(latency.Microseconds()) / 1000, Unit: "ms"})
-			}
+			recordStart(env, s)
 			err := sandbox.Started(s)
 			var failure *check.Failure
 			if errors.As(err, &failure) {

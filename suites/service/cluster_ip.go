@@ -6,12 +6,9 @@ package service
 
 import (
 	"context"
-	"maps"
 
 	"github.com/cniproof/cniproof/fixtures/workloads"
-	"github.com/cniproof/cniproof/framework/balance"
 	"github.com/cniproof/cniproof/framework/check"
-	"github.com/cniproof/cniproof/framework/fleet"
 )
 
 // From a pod on every node, the ClusterIP of the Service over the probe pods
@@ -33,18 +30,11 @@ var _ = check.Register(check.Check{
 	Level:    check.Required,
 	Requires: []string{"pod.other-node"},
 	Run: func(ctx context.Context, env *check.Env) error {
-		service, err := balance.Read(ctx, env.Cluster.Client, env.Namespace, workloads.AppPod)
+		service, err := read(ctx, env, workloads.AppPod)
 		if err != nil {
-			return &check.Inconclusive{Why: "the probes' Service could not be read", Err: err}
+			return err
 		}
-		t := trial{service, env.Nodes}
-		clients := maps.Clone(env.Pods)
-		for node, host := range env.HostPods {
-			// A pod that is the only backend could reach none but itself.
-			if pod, ok := clients[node]; ok && len(t.wanted(pod, service.Addrs[0])) == 0 {
-				clients[node] = host
-			}
-		}
-		return fleet.Ask(ctx, env, fleet.Question{Pods: clients, Jobs: t.jobs, Judge: t.judge})
+		t := onClusterIPs(env, service, echoes...)
+		return t.ask(ctx, env, t.pods(env))
 	},
 })

@@ -205,30 +205,6 @@ func TestPackets(t *testing.T) {
 			},
 			want: []string{"inconclusive cp"}, says: []string{"A over udp: 1 of 6 timed-out", "coredns-w2", "w2, which is not judged"},
 		},
-		"large packets lost": {
-			check: "mtu.path",
-			given: func(w *world) {
-				w.fault = func(from probe.Pod, j job.Job) *job.Result {
-					if from.Node == "cp" && strings.HasPrefix(j.Address, "10.244.2.") && j.Size == 0 {
-						return lost(j)
-					}
-					return nil
-				}
-			},
-			want: []string{"failed cp w2"}, says: []string{"packet to 10.244.2.2: timed-out", "1 MiB to and from 10.244.2.2"},
-		},
-		"packets larger than the MTU delivered": {
-			check: "mtu.path",
-			given: func(w *world) {
-				w.fault = func(from probe.Pod, j job.Job) *job.Result {
-					if from.Node == "w1" && j.Size == 1451 {
-						return &job.Result{OK: true}
-					}
-					return nil
-				}
-			},
-			want: []string{"failed w1"}, says: []string{"a packet of 1451 bytes with DF refused", "it was delivered"},
-		},
 		"no target outside": {check: "egress.tcp", want: []string{"not-applicable"}, says: []string{"-egress-target host:port"}},
 		"a target of another family": {
 			check: "egress.tcp", given: func(w *world) { w.env.EgressTargets = []string{"[fd00::5]:80"} }, want: []string{"not-applicable"},

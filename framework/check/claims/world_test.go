@@ -40,6 +40,10 @@ type world struct {
 	turn int
 	// measured is what was recorded.
 	measured []check.Measurement
+	// figures are those of checks that ran before, by their ID.
+	figures map[string][]check.Measurement
+	// requests are those made of the API server, as "verb resource".
+	requests []string
 }
 
 const serviceIP, dnsIP = "10.96.0.7", "10.96.0.10"
@@ -158,7 +162,7 @@ func (w *world) network(from probe.Pod, j job.Job) *job.Result {
 		r.Server, r.Answers = dnsIP, []string{"probe.ns.svc.cluster.local. 5 IN A " + serviceIP}
 	case j.Kind == job.Links:
 		r.Links = []job.Link{{Name: "lo", MTU: 65536, Addresses: []string{"127.0.0.1/8"}}, {Name: "eth0", MTU: 1450, Addresses: []string{from.IPs[0] + "/24"}}}
-	case j.Kind == job.PathMTU && j.Size > 1450:
+	case j.Kind == job.PathMTU && (j.Size > 1450 || j.Beyond > 0):
 		*r = job.Result{Sent: 1, Error: job.MessageSize, Message: "sendto: message too long"}
 	case host == serviceIP:
 		for range n {
@@ -200,8 +204,13 @@ func (w *world) run(t *testing.T, id string) error {
 		defer w.mu.Unlock()
 		w.measured = append(w.measured, m)
 	}
+	w.env.Figures = func(id string) []check.Measurement { return w.figures[id] }
 	w.env.Cleanup = func(string, func(context.Context) error) {}
-	return c.Run(t.Context(), w.env)
+	err := c.Run(t.Context(), w.env)
+	for _, a := range client.Actions() {
+		w.requests = append(w.requests, a.GetVerb()+" "+a.GetResource().Resource)
+	}
+	return err
 }
 
 // faulty is a world with a fault and what a check is to say of it: outcomes that

@@ -144,7 +144,7 @@ func (b *builder) build(ctx context.Context, p plan) error {
 // waits for the network mostly, the other takes all cores.
 func (b *builder) parts(ctx context.Context, p plan) (parts, error) {
 	built := parts{
-		iptablesWrapper: filepath.Join(b.sources.components, "proxy", "iptables-wrapper"),
+		iptablesWrapper: b.sources.iptablesWrapper(),
 		dir:             map[string]string{},
 		version:         map[string]string{"kubernetes": p.kubernetes.version},
 	}

@@ -59,6 +59,11 @@ func findSources(ctx context.Context) (sources, error) {
 // ownFiles are put into the nodes beside kind's.
 func (s sources) ownFiles() string { return filepath.Join(s.components, "files") }
 
+// iptablesWrapper stands in for iptables in the pods' images.
+func (s sources) iptablesWrapper() string {
+	return filepath.Join(s.components, "proxy", "iptables-wrapper")
+}
+
 // module is what "go list -m -json" says of one.
 type module struct {
 	Path, Version, Dir string

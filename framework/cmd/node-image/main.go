@@ -21,6 +21,7 @@ func main() {
 	flag.StringVar(&options.Mode, "mode", nodeimage.ModeAuto, `"auto": an image built before from the same inputs, else kindest/node when its registry answers, else build; "build": never ask a registry; else the image to use`)
 	flag.StringVar(&options.Kubernetes, "kubernetes", "", "minor version, e.g. 1.36 (default: kind's default, or the newest in kind-configs/node-image when building)")
 	plugins := flag.Bool("cni-plugins", false, "build the CNI plugins only, which kindest/node lacks, and print their directory")
+	cilium := flag.Bool("cilium", false, "build the images of Cilium only, which no node image has, and print their archive")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./framework/cmd/node-image [flags]\n\n"+
 			"Makes sure that the Docker engine has a kind node image and prints its reference.\n"+
@@ -35,8 +36,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ensure := node
-	if *plugins {
+	switch {
+	case *plugins:
 		ensure = cniPlugins
+	case *cilium:
+		ensure = ciliumImages
 	}
 	result, err := ensure(ctx, options)
 	stop()
@@ -54,4 +58,9 @@ func node(ctx context.Context, options nodeimage.Options) (string, error) {
 
 func cniPlugins(ctx context.Context, options nodeimage.Options) (string, error) {
 	return nodeimage.CNIPlugins(ctx, options.Log)
+}
+
+func ciliumImages(ctx context.Context, options nodeimage.Options) (string, error) {
+	archive, err := nodeimage.Cilium(ctx, options.Log)
+	return archive.Path, err
 }
