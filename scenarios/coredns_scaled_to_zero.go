@@ -18,6 +18,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Expects:  diagnosis.CoreDNSDown,
 	Topology: "default",
 	Breaks:   []string{"dns.endpoints-ready"},
+	MayBreak: []string{"audit.service-selector"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return scaleCoreDNS(ctx, t, 0)
 	},

@@ -18,7 +18,7 @@ type Timeouts struct {
 	SandboxSettle  time.Duration // a node that fails to make sandboxes becoming able to, e.g. while its agent restarts
 	Programmed     time.Duration // every node following a change of an endpoint or of a policy
 	LoadBalancer   time.Duration // a controller providing a load balancer
-	PodChurn       time.Duration // starting and deleting a handful of pods on one node
+	PodChurn       time.Duration // starting and deleting some pods
 	Outlier        time.Duration // by how much a node must be slower than the others to stand out
 	Stuck          time.Duration // how long a pod may lack its sandbox, or outlive its deletion, before it counts as stuck
 	Audit          time.Duration // an object that looks wrong being looked at again, since it may just be changing

@@ -12,6 +12,7 @@ import (
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/fleet"
+	"github.com/cniproof/cniproof/framework/target"
 )
 
 // A policy that allows egress to a block of addresses but for an exception lets
@@ -33,8 +34,12 @@ var _ = check.Register(check.Check{
 		if err := enforces(env); err != nil {
 			return err
 		}
-		for _, target := range env.EgressTargets {
-			at, err := netip.ParseAddrPort(target)
+		for _, text := range env.EgressTargets {
+			to, err := target.Parse(text)
+			if err != nil || to.Scheme != target.TCP {
+				continue
+			}
+			at, err := netip.ParseAddrPort(to.Address)
 			nodes := one(env, "ip-block")
 			if err != nil || len(nodes) == 0 || !fleet.SameFamily(env.Pods[nodes[0]], at.Addr().String()) {
 				continue
@@ -47,8 +52,8 @@ var _ = check.Register(check.Check{
 
 // block is a policy for the target's neighbourhood, but for except where that is
 // an address.
-func block(target netip.AddrPort, except netip.Addr) experiment {
-	allowed := &networkingv1.IPBlock{CIDR: netip.PrefixFrom(target.Addr(), target.Addr().BitLen()-8).Masked().String()}
+func block(to netip.AddrPort, except netip.Addr) experiment {
+	allowed := &networkingv1.IPBlock{CIDR: netip.PrefixFrom(to.Addr(), to.Addr().BitLen()-8).Masked().String()}
 	name := "ip-block"
 	if except.IsValid() {
 		name, allowed.Except = "ip-except", []string{netip.PrefixFrom(except, except.BitLen()).String()}
@@ -64,8 +69,8 @@ func block(target netip.AddrPort, except netip.Addr) experiment {
 		table: func(l *lab) []row {
 			pod := l.pods[0]
 			return []row{{
-				from: pod, node: pod.Node, open: !except.IsValid(), what: "connect from " + pod.Namespace + "/" + pod.Name + " to " + target.String(),
-				job: job.Job{Kind: job.Connect, Address: target.String()},
+				from: pod, node: pod.Node, open: !except.IsValid(), what: "connect from " + pod.Namespace + "/" + pod.Name + " to " + to.String(),
+				job: job.Job{Kind: job.Connect, Address: to.String()},
 			}}
 		},
 	}

@@ -170,6 +170,7 @@ func (w *large) spend(t *testing.T, c check.Check) cost {
 	env := *w.env
 	env.Probe = w
 	env.Record = func(check.Measurement) {}
+	var mu sync.Mutex
 	var removals []func(context.Context) error
 	env.Cleanup = func(_ string, remove func(context.Context) error) {
 		mu.Lock()
