@@ -34,8 +34,9 @@ import (
 // check. Specs are made when the test binary starts, the session when
 // TestConformance begins.
 type Suite struct {
-	options *config.Options
-	log     io.Writer
+	options  *config.Options
+	log      io.Writer
+	progress *Progress // nil until a run begins in this process
 
 	session *session.Session
 	round   *session.Round
@@ -98,11 +99,14 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	}
 	suite.FailOnEmpty = true
 	suite.LabelFilter = labelFilter(suite.LabelFilter, s.options.Areas)
-	s.filtered = leftOut(PreviewSpecs("cniproof", suite, reporter))
+	preview := PreviewSpecs("cniproof", suite, reporter)
+	s.filtered = leftOut(preview)
 	if suite.ParallelProcess != 1 {
 		runSpecs(t, "cniproof", suite, reporter)
 		return
 	}
+	s.progress = NewProgress(s.log, len(preview.SpecReports)-len(s.filtered))
+	s.log = s.progress
 	// Ginkgo handles interrupts only while it runs specs.
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	s.problem = s.open(interrupted)
@@ -126,9 +130,9 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 func leftOut(preview Report) map[string]bool {
 	filtered := map[string]bool{}
 	for _, spec := range preview.SpecReports {
-		if spec.State == types.SpecStateSkipped {
-			for _, label := range spec.Labels() {
-				filtered[strings.TrimPrefix(label, "check:")] = true
+		for _, label := range spec.Labels() {
+			if id, ok := strings.CutPrefix(label, "check:"); ok && spec.State == types.SpecStateSkipped {
+				filtered[id] = true
 			}
 		}
 	}
@@ -164,7 +168,7 @@ func labelFilter(filter string, areas []string) string {
 // open connects and deploys; its errors are for people.
 func (s *Suite) open(ctx context.Context) error {
 	var err error
-	if s.session, err = session.New(session.Input{Options: s.options, Log: s.log}); err != nil {
+	if s.session, err = session.New(session.Input{Options: s.options, Watch: s.progress, Log: s.log}); err != nil {
 		return err
 	}
 	s.write() // a run that is killed from here on leaves valid files
@@ -246,6 +250,7 @@ func (s *Suite) settle(r Report) {
 
 // finish removes what the run made and writes the last report.
 func (s *Suite) finish(t *testing.T) {
+	s.progress.Close()
 	if s.session == nil {
 		// Not even an artifacts directory: the sentence is all there is.
 		fmt.Fprintln(s.log, "cniproof:", s.problem)

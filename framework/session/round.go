@@ -49,11 +49,15 @@ const checksAtOnce = 8
 // the run's directory itself.
 func (s *Session) Round(name string) (*Round, error) {
 	r := &Round{Dir: filepath.Join(s.Dir, name), session: s, started: time.Now()}
-	var err error
-	r.runner, err = check.NewRunner(check.RunnerOptions{
+	options := check.RunnerOptions{
 		Dir: filepath.Join(r.Dir, "results"), Timeouts: s.Options.Timeouts, AtOnce: checksAtOnce,
 		Env: s.env, OnFailure: r.investigate, Log: s.printf,
-	})
+	}
+	if s.watch != nil {
+		options.Started, options.Ended = s.watch.Started, s.watch.Ended
+	}
+	var err error
+	r.runner, err = check.NewRunner(options)
 	return r, err
 }
 

@@ -39,8 +39,16 @@ type Input struct {
 	// Connected is called with the cluster before anything is deployed; nil is
 	// nothing to do.
 	Connected func(ctx context.Context, c *cluster.Cluster) error
+	// Watch is told of every check that this process runs; nil is nobody.
+	Watch Watcher
 	// Log takes progress lines.
 	Log io.Writer
+}
+
+// Watcher is told what runs, from any goroutine.
+type Watcher interface {
+	Started(c check.Check)
+	Ended(r check.Result)
 }
 
 // State is what the processes of one run share (ginkgo -p). It is plain data.
@@ -62,6 +70,7 @@ type Session struct {
 
 	provider  cluster.Provider
 	connected func(context.Context, *cluster.Cluster) error
+	watch     Watcher
 	probe     *probe.Exec
 	pods      *podCache
 	opened    bool // by this process, so this process closes it
@@ -70,7 +79,7 @@ type Session struct {
 // New names a run and makes its artifact directory. It contacts no cluster, so
 // that a run which cannot start still has a place for its report.
 func New(in Input) (*Session, error) {
-	s := &Session{Options: in.Options, Log: in.Log, provider: in.Provider, connected: in.Connected}
+	s := &Session{Options: in.Options, Log: in.Log, provider: in.Provider, connected: in.Connected, watch: in.Watch}
 	if in.State != nil {
 		s.State = *in.State
 		return s, nil
