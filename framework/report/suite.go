@@ -105,7 +105,7 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 		runSpecs(t, "cniproof", suite, reporter)
 		return
 	}
-	s.progress = NewProgress(s.log, len(preview.SpecReports)-len(s.filtered))
+	s.progress = NewProgress(s.log, len(preview.SpecReports.WithLeafNodeType(types.NodeTypeIt))-len(s.filtered))
 	s.log = s.progress
 	// Ginkgo handles interrupts only while it runs specs.
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
