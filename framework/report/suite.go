@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,7 +20,6 @@ import (
 
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2" //nolint:revive // the field's idiom
-	"github.com/onsi/ginkgo/v2/types"
 	"github.com/onsi/gomega"
 	"k8s.io/klog/v2"
 
@@ -91,21 +89,25 @@ func (s *Suite) Options() *config.Options { return s.options }
 func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	gomega.RegisterFailHandler(Fail)
 	klog.SetLogger(logr.Discard()) // client-go's own, which tells of every exec cut short
-	s.problem = s.options.Settle(flag.CommandLine)
+	if s.problem = s.options.Settle(flag.CommandLine); s.problem == nil {
+		s.problem = session.Validate(s.options)
+	}
 	suite, reporter := GinkgoConfiguration()
 	if suite.DryRun {
 		runSpecs(t, "cniproof", suite, reporter)
 		return
 	}
 	suite.FailOnEmpty = true
-	suite.LabelFilter = labelFilter(suite.LabelFilter, s.options.Areas)
-	preview := PreviewSpecs("cniproof", suite, reporter)
-	s.filtered = leftOut(preview)
+	total := 0
+	if s.problem == nil { // else Ginkgo would be the first to stumble over it
+		suite.LabelFilter = labelFilter(suite.LabelFilter, s.options.Areas)
+		total = s.choose(PreviewSpecs("cniproof", suite, reporter))
+	}
 	if suite.ParallelProcess != 1 {
 		runSpecs(t, "cniproof", suite, reporter)
 		return
 	}
-	s.progress = NewProgress(s.log, len(preview.SpecReports.WithLeafNodeType(types.NodeTypeIt))-len(s.filtered))
+	s.progress = NewProgress(s.log, total)
 	s.log = s.progress
 	// Ginkgo handles interrupts only while it runs specs.
 	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -124,45 +126,6 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	}
 	stop()
 	s.finish(t)
-}
-
-// leftOut are the checks that Ginkgo's own flags leave out.
-func leftOut(preview Report) map[string]bool {
-	filtered := map[string]bool{}
-	for _, spec := range preview.SpecReports {
-		for _, label := range spec.Labels() {
-			if id, ok := strings.CutPrefix(label, "check:"); ok && spec.State == types.SpecStateSkipped {
-				filtered[id] = true
-			}
-		}
-	}
-	return filtered
-}
-
-// ids are the checks to run, in order.
-func (s *Suite) ids() []string {
-	var ids []string
-	for _, c := range s.selected() {
-		ids = append(ids, c.ID)
-	}
-	return ids
-}
-
-func (s *Suite) selected() []check.Check {
-	return slices.DeleteFunc(s.session.Selected(), func(c check.Check) bool { return s.filtered[c.ID] })
-}
-
-// labelFilter narrows Ginkgo's filter to areas. The space after the colon
-// matters: without it the filter silently selects nothing.
-func labelFilter(filter string, areas []string) string {
-	if len(areas) == 0 {
-		return filter
-	}
-	byArea := "area: containsAny {" + strings.Join(areas, ", ") + "}"
-	if filter == "" {
-		return byArea
-	}
-	return "(" + filter + ") && " + byArea
 }
 
 // open connects and deploys; its errors are for people.
@@ -243,6 +206,9 @@ func (s *Suite) attach() {
 
 // settle learns from Ginkgo's report whether the run was cut short.
 func (s *Suite) settle(r Report) {
+	if r.SuiteConfig.DryRun {
+		return // a preview
+	}
 	if reasons := r.SpecialSuiteFailureReasons; len(reasons) > 0 {
 		s.problem = errors.New(strings.Join(reasons, "; "))
 	}

@@ -104,7 +104,7 @@ func New(in Input) (*Session, error) {
 // is for the person who started the run.
 func (s *Session) Open(ctx context.Context) error {
 	timeouts := s.Options.Timeouts
-	if err := validate(s.Options); err != nil {
+	if err := Validate(s.Options); err != nil {
 		return err
 	}
 	if s.provider == nil {
@@ -179,7 +179,8 @@ func (s *Session) Selected() []check.Check {
 	})
 }
 
-func validate(o *config.Options) error {
+// Validate refuses options that no run could honour. It contacts nothing.
+func Validate(o *config.Options) error {
 	for _, area := range o.Areas {
 		if !slices.Contains(check.Areas, area) {
 			return &config.Problem{What: fmt.Sprintf("there is no area %q", area), Do: "use some of " + strings.Join(check.Areas, ", ")}
