@@ -46,6 +46,13 @@ type Check struct {
 	Attempt, Converge time.Duration
 	// Successes is how many attempts in a row must succeed; 0 is 1.
 	Successes int
+	// NoProbes tells that Run asks no probe pods of Env: it may run while they
+	// still start.
+	NoProbes bool
+	// Waits tells that Run spends its time waiting for others to follow, kubelets
+	// that start pods or whoever programs Services. It has a place beside those of
+	// checks that keep the cluster busy.
+	Waits bool
 	// Run makes one attempt. It returns nil when the claim holds on every node
 	// of env.Nodes, else an error tree of *Failure, *Inconclusive and
 	// *NotApplicable (see errors.Join); any other error counts as a failure

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/cniproof/cniproof/framework/config"
@@ -18,6 +19,9 @@ type RunnerOptions struct {
 	// Dir is where the processes of one run share results; they are this
 	// process's own when it is empty. It is made when it does not exist.
 	Dir string
+	// Ready waits until what the check needs of the run is there, before its
+	// first attempt and without taking a place. May be nil.
+	Ready func(ctx context.Context, c Check)
 	// Env returns what an attempt of c gets, with all nodes in scope; the
 	// runner leaves blocked ones out and fills in Record and Cleanup. It is
 	// called before each attempt. An error makes the attempt inconclusive.
@@ -29,8 +33,9 @@ type RunnerOptions struct {
 	// ran it, while what its last attempt made is still there. It bounds
 	// itself. May be nil.
 	OnFailure func(ctx context.Context, c Check, r Result)
-	// AtOnce is how many checks run at the same time when more are asked for;
-	// 0 is one. It bounds what this process does to the API server and the nodes.
+	// AtOnce is how many checks run at the same time when more are asked for,
+	// and once more as many of those that wait; 0 is one. It bounds what this
+	// process does to the API server and the nodes.
 	AtOnce int
 	// Started and Ended are called for each check this process runs, before its
 	// first attempt and with what came of it, from any goroutine. May be nil.
@@ -45,8 +50,12 @@ type RunnerOptions struct {
 type Runner struct {
 	opts  RunnerOptions
 	store *store
-	// places has room for the checks that may run at once.
-	places chan struct{}
+	// places has room for the checks that may run at once, waiting for those that
+	// only wait.
+	places, waiting *places
+	// urgent are the checks that wait and what they require: they begin first,
+	// since they take longest.
+	urgent map[string]bool
 	// running is held for reading while a check runs, so that Reset can wait.
 	running sync.RWMutex
 }
@@ -63,7 +72,18 @@ func NewRunner(opts RunnerOptions) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Runner{opts: opts, store: store, places: make(chan struct{}, max(opts.AtOnce, 1))}, nil
+	r := &Runner{opts: opts, store: store, places: &places{free: max(opts.AtOnce, 1)}, urgent: map[string]bool{}}
+	if r.waiting = r.places; opts.AtOnce > 1 {
+		r.waiting = &places{free: opts.AtOnce}
+	}
+	for _, c := range slices.Backward(opts.Registry.Checks()) {
+		if r.urgent[c.ID] = r.urgent[c.ID] || c.Waits; r.urgent[c.ID] {
+			for _, id := range c.Requires {
+				r.urgent[id] = true
+			}
+		}
+	}
+	return r, nil
 }
 
 // Result returns what became of the check, running it (and first what it
@@ -105,12 +125,17 @@ func (r *Runner) result(ctx context.Context, id string) (Result, error) {
 		return res, err
 	}
 	// The place comes last: who holds one waits for nobody.
-	select {
-	case r.places <- struct{}{}:
-		defer func() { <-r.places }()
-	case <-ctx.Done():
+	if r.opts.Ready != nil {
+		r.opts.Ready(ctx, c)
+	}
+	places := r.places
+	if c.Waits {
+		places = r.waiting
+	}
+	if places.take(ctx, r.urgent[id]) != nil {
 		return interrupted(ctx, c), nil
 	}
+	defer places.give()
 	res, done := r.run(ctx, c, blocks)
 	if !done {
 		return res, nil

@@ -3,7 +3,6 @@
 package cluster
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -19,8 +18,7 @@ import (
 const (
 	stdoutLimit = 32 << 20 // bytes of standard output kept where the command names no limit
 	stderrLimit = 1 << 20  // bytes of standard error kept
-	// killWait is for the docker client to end once it was killed, and for the
-	// command in the node to be killed.
+	// killWait is for the command in the node to be killed.
 	killWait = 3 * time.Second
 )
 
@@ -32,6 +30,8 @@ type containerAccess struct {
 	// ids maps node names to container IDs: a container that was replaced by
 	// another of the same name is not the node that was connected to.
 	ids map[string]string
+	// shells are those that stay on the nodes between commands.
+	shells *shells
 }
 
 var _ NodeAccess = containerAccess{}
@@ -67,8 +67,8 @@ func quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// Run starts the command under timeout(1), in the node: the death of a docker
-// client does not end what it started.
+// Run runs the command in a shell that stays on the node, under timeout(1): the
+// death of a docker client does not end what it started.
 func (a containerAccess) Run(ctx context.Context, node string, cmd Command) (Output, error) {
 	id, ok := a.ids[node]
 	if !ok {
@@ -80,33 +80,68 @@ func (a containerAccess) Run(ctx context.Context, node string, cmd Command) (Out
 	if err := ctx.Err(); err != nil {
 		return Output{}, fmt.Errorf("run %s on %s: %w", brief(cmd.Argv), node, err)
 	}
-	mark := "CNIPROOF_EXEC=" + rand.Text()
-	args := []string{"exec"}
-	if cmd.Stdin != nil {
-		args = append(args, "--interactive")
+	start := time.Now()
+	out, err := a.run(ctx, node, id, cmd)
+	switch {
+	case ctx.Err() != nil:
+		return out, fmt.Errorf("run %s on %s: killed after %.1fs: %w", brief(cmd.Argv), node, time.Since(start).Seconds(), context.Cause(ctx))
+	case err != nil:
+		return out, fmt.Errorf("run %s on %s: %w", brief(cmd.Argv), node, err)
 	}
-	args = append(args, id, "timeout", "--signal=KILL", inNodeLimit(ctx), "env", mark)
-	client := exec.CommandContext(ctx, "docker", append(args, cmd.Argv...)...)
-	client.WaitDelay = killWait
-	if cmd.Stdin != nil {
-		client.Stdin = bytes.NewReader(cmd.Stdin)
+	return out, nil
+}
+
+// run runs the command in a shell of the node, an idle one where there is one.
+func (a containerAccess) run(ctx context.Context, node, id string, cmd Command) (Output, error) {
+	sh, err := a.shells.take(ctx, node)
+	if err != nil {
+		return Output{}, err
 	}
+	var usable *shell
+	defer func() { a.shells.give(node, usable) }()
+	for kept := sh != nil; ; kept = false {
+		if !kept {
+			if sh, err = startShell(exec.Command("docker", "exec", "--interactive", id, "sh")); err != nil {
+				return Output{}, err
+			}
+		}
+		out, err := a.runIn(ctx, sh, id, cmd)
+		if err == nil && ctx.Err() == nil {
+			usable = sh
+			return out, nil
+		}
+		sh.close()
+		// A shell that was kept ends with its node's container.
+		if !kept || ctx.Err() != nil || !errors.Is(err, errNotBegun) {
+			return out, err
+		}
+	}
+}
+
+// runIn runs the command in the shell, which is killed when ctx ends.
+func (a containerAccess) runIn(ctx context.Context, sh *shell, id string, cmd Command) (Output, error) {
 	stdout, stderr := &clip{limit: cmd.Limit}, &clip{limit: stderrLimit}
 	if stdout.limit <= 0 {
 		stdout.limit = stdoutLimit
 	}
-	client.Stdout, client.Stderr = stdout, stderr
-	start := time.Now()
-	err := client.Run()
-	out := Output{Stdout: stdout.bytes(), Stderr: stderr.bytes(), Code: client.ProcessState.ExitCode(), Truncated: stdout.truncated()}
-	if ctx.Err() != nil {
+	mark := "CNIPROOF_EXEC=" + rand.Text()
+	argv := append([]string{"timeout", "--signal=KILL", inNodeLimit(ctx), "env", mark}, cmd.Argv...)
+	ended := make(chan struct{})
+	var code int
+	var err error
+	go func() {
+		defer close(ended)
+		code, err = sh.run(argv, cmd.Stdin, mark, stdout, stderr)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
 		a.kill(ctx, id, mark)
-		return out, fmt.Errorf("run %s on %s: killed after %.1fs: %w", brief(cmd.Argv), node, time.Since(start).Seconds(), context.Cause(ctx))
+		sh.close()
+		<-ended
 	}
-	if fault := execFault(out, err); fault != nil {
-		return out, fmt.Errorf("run %s on %s: %w", brief(cmd.Argv), node, fault)
-	}
-	return out, nil
+	out := Output{Stdout: stdout.bytes(), Stderr: stderr.bytes(), Code: code, Truncated: stdout.truncated()}
+	return out, execFault(out, err)
 }
 
 // inNodeLimit is what is left of ctx, in seconds as timeout(1) takes them; "0"
@@ -131,26 +166,19 @@ func (a containerAccess) kill(ctx context.Context, id, mark string) {
 }
 
 // execFault tells a command that could not be run from one that ran and failed.
+// err is the shell's.
 func execFault(out Output, err error) error {
-	if err == nil {
-		return nil
-	}
-	var exit *exec.ExitError
-	if !errors.As(err, &exit) {
-		return err
-	}
 	said := strings.TrimSpace(string(out.Stderr))
 	switch {
-	case out.Code == 1 && (strings.HasPrefix(said, "Error response from daemon:") || strings.HasPrefix(said, "Error: No such container") ||
-		strings.HasPrefix(said, "Cannot connect to the Docker daemon")),
-		strings.HasPrefix(said, "OCI runtime exec failed"), strings.HasPrefix(string(out.Stdout), "OCI runtime exec failed"):
-		return fmt.Errorf("docker exec: %s%s", said, strings.TrimSpace(string(out.Stdout)))
+	case err != nil && said != "":
+		return fmt.Errorf("docker exec: %s: %w", said, err)
+	case err != nil:
+		return err
 	case out.Code == 127 && strings.HasPrefix(said, "env: "):
 		return fmt.Errorf("%s: %w", said, exec.ErrNotFound)
-	case out.Code == 126 && strings.HasPrefix(said, "env: "):
+	case out.Code == 127 && strings.HasPrefix(said, "sh: ") && strings.HasSuffix(said, ": timeout: not found"),
+		out.Code == 126 && strings.HasPrefix(said, "env: "):
 		return errors.New(said)
-	case out.Code < 0:
-		return err
 	}
 	return nil
 }

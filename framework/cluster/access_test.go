@@ -4,6 +4,7 @@ package cluster
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os/exec"
 	"strings"
@@ -46,9 +47,9 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// TestExecFault is about what docker 20.10 and the env of coreutils say.
+// TestExecFault is about what docker 20.10, dash and the env of coreutils say.
 func TestExecFault(t *testing.T) {
-	exit := &exec.ExitError{}
+	ended := fmt.Errorf("%w: %w", errNotBegun, io.EOF)
 	for name, test := range map[string]struct {
 		out    Output
 		err    error
@@ -56,13 +57,13 @@ func TestExecFault(t *testing.T) {
 		absent bool
 	}{
 		"success":            {},
-		"exit code 1":        {out: Output{Code: 1, Stderr: []byte("Error: it is broken")}, err: exit},
-		"own exit code 127":  {out: Output{Code: 127, Stderr: []byte("sh: 1: foo: not found")}, err: exit},
-		"container is gone":  {out: Output{Code: 1, Stderr: []byte("Error: No such container: 1b4615a02a34\n")}, err: exit, fault: "No such container"},
-		"container stopped":  {out: Output{Code: 1, Stderr: []byte("Error response from daemon: Container 1b46 is not running\n")}, err: exit, fault: "is not running"},
-		"engine stopped":     {out: Output{Code: 1, Stderr: []byte("Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n")}, err: exit, fault: "Cannot connect"},
-		"no timeout command": {out: Output{Code: 126, Stdout: []byte("OCI runtime exec failed: exec failed: unable to start container process: exec: \"timeout\": executable file not found in $PATH: unknown\r\n")}, err: exit, fault: "OCI runtime exec failed"},
-		"no such command":    {out: Output{Code: 127, Stderr: []byte("env: 'calicoctl': No such file or directory\n")}, err: exit, fault: "calicoctl", absent: true},
+		"exit code 1":        {out: Output{Code: 1, Stderr: []byte("Error: it is broken")}},
+		"own exit code 127":  {out: Output{Code: 127, Stderr: []byte("sh: 1: foo: not found")}},
+		"container is gone":  {out: Output{Code: -1, Stderr: []byte("Error: No such container: 1b4615a02a34\n")}, err: ended, fault: "No such container"},
+		"container stopped":  {out: Output{Code: -1, Stderr: []byte("Error response from daemon: Container 1b46 is not running\n")}, err: ended, fault: "is not running"},
+		"no shell":           {out: Output{Code: -1}, err: fmt.Errorf("%w: OCI runtime exec failed: %w", errNotBegun, io.EOF), fault: "OCI runtime exec failed"},
+		"no timeout command": {out: Output{Code: 127, Stderr: []byte("sh: 2: timeout: not found\n")}, fault: "timeout"},
+		"no such command":    {out: Output{Code: 127, Stderr: []byte("env: 'calicoctl': No such file or directory\n")}, fault: "calicoctl", absent: true},
 		"no docker":          {out: Output{Code: -1}, err: exec.ErrNotFound, fault: "not found", absent: true},
 	} {
 		err := execFault(test.out, test.err)

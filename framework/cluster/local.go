@@ -26,7 +26,7 @@ func attach(ctx context.Context, c *Cluster, nodes []corev1.Node) error {
 	if err != nil {
 		return fmt.Errorf("look for the nodes among the containers: %w", err)
 	}
-	access := containerAccess{cluster: name}
+	access := containerAccess{cluster: name, shells: &shells{}}
 	access.ids, err = matchNodes(nodes, containers)
 	if err != nil {
 		return err

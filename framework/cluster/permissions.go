@@ -34,6 +34,7 @@ var needs = []authorization.ResourceAttributes{
 	{Verb: "deletecollection", Resource: "pods"},
 	{Verb: "create", Resource: "pods", Subresource: "exec"},
 	{Verb: "create", Resource: "services"},
+	{Verb: "delete", Resource: "services"},
 	{Verb: "create", Group: "apps", Resource: "daemonsets"},
 }
 

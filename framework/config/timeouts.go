@@ -47,7 +47,7 @@ func DefaultTimeouts() Timeouts {
 		Attempt:        20 * time.Second,
 		Converge:       15 * time.Second,
 		Exec:           10 * time.Second,
-		ProbeJob:       2 * time.Second,
+		ProbeJob:       4 * time.Second,
 		NodeCommand:    5 * time.Second,
 		SandboxSettle:  10 * time.Second,
 		Programmed:     8 * time.Second,

@@ -121,6 +121,9 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 			wait = s.round.Ahead(interrupted, s.ids())
 		}
 		runSpecs(t, "cniproof", suite, reporter)
+		if s.problem == nil && interrupted.Err() == nil {
+			s.problem = s.session.Deployed(interrupted)
+		}
 		stop() // a run cut short leaves nothing running
 		wait()
 	}
@@ -131,7 +134,7 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 // open connects and deploys; its errors are for people.
 func (s *Suite) open(ctx context.Context) error {
 	var err error
-	if s.session, err = session.New(session.Input{Options: s.options, Watch: s.progress, Log: s.log}); err != nil {
+	if s.session, err = session.New(session.Input{Options: s.options, Ahead: true, Watch: s.progress, Log: s.log}); err != nil {
 		return err
 	}
 	s.write() // a run that is killed from here on leaves valid files

@@ -27,7 +27,11 @@ import (
 )
 
 // BatchLabel is on the pods of a batch; its value is the batch's name.
-const BatchLabel = "cniproof.io/batch"
+// NeighbourLabel is on those that other checks may use, see Neighbours.
+const (
+	BatchLabel     = "cniproof.io/batch"
+	NeighbourLabel = "cniproof.io/neighbour"
+)
 
 // atOnce is how many pods are created at the same time.
 const atOnce = 16
@@ -42,6 +46,7 @@ type Batch struct {
 	Shape func(*corev1.Pod)
 
 	client           kubernetes.Interface
+	neighbours       bool
 	namespace, image string
 	runID, selector  string
 	changed          chan struct{}
@@ -60,6 +65,24 @@ func Open(ctx context.Context, env *check.Env, purpose string) (*Batch, error) {
 		return nil, err
 	}
 	env.Cleanup("pods of "+b.Name, b.Delete)
+	return b, nil
+}
+
+// OpenNeighbours is Open for pods, at most one on a node, that stay when all of
+// them got their sandbox: they are what Neighbours finds.
+func OpenNeighbours(ctx context.Context, env *check.Env, purpose string) (*Batch, error) {
+	b := newBatch(env, purpose+"-"+rand.String(5))
+	b.neighbours = true
+	if err := b.follow(ctx); err != nil {
+		return nil, err
+	}
+	env.Cleanup("pods of "+b.Name, func(ctx context.Context) error {
+		states, _ := b.states(Sandboxed)
+		if slices.ContainsFunc(states, func(s State) bool { return !Sandboxed(s) }) {
+			return b.Delete(ctx)
+		}
+		return nil
+	})
 	return b, nil
 }
 

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/fleet"
@@ -14,34 +17,43 @@ import (
 )
 
 // Neighbours are a second probe pod on each node of env.Nodes that can run one,
-// by node, and the outcome for nodes where it does not run. They are one batch of
-// the whole run, in its own namespace: the first check that asks has them made,
-// whoever asks later finds them, also from another process, and they go with
-// the namespace. Nodes that cannot run one are left to whoever asks the others.
+// by node, and the outcome for nodes where it does not run. They are the pods
+// of OpenNeighbours, else made here; whoever asks later finds them, also from
+// another process, and they go with the namespace. Nodes that cannot run one are
+// left to whoever asks the others.
 func Neighbours(ctx context.Context, env *check.Env) (map[string]probe.Pod, error) {
 	linux, _ := fleet.Able(env)
-	nodes := fleet.Names(linux)
 	b := newBatch(env, "neighbour")
-	// They must be known before the watch, which shows what is there only once.
-	names := make([]string, len(nodes))
-	for i, node := range nodes {
-		h := fnv.New64a()
-		h.Write([]byte(node))
-		names[i] = fmt.Sprintf("%s-%016x", b.Name, h.Sum64())
-		b.pods[names[i]] = &State{Name: names[i], Namespace: b.namespace, Node: node}
+	b.neighbours, b.selector = true, NeighbourLabel
+	there, err := b.client.CoreV1().Pods(b.namespace).List(ctx, metav1.ListOptions{LabelSelector: b.selector})
+	if err != nil {
+		return nil, &check.Inconclusive{Why: "the second pods could not be listed", Err: err}
 	}
-	if err := b.follow(ctx); err != nil {
-		return nil, &check.Inconclusive{Why: "the second pods could not be followed", Err: err}
-	}
-	var absent, on []string
-	states, _ := b.states(Sandboxed)
-	for _, s := range states {
-		if s.Pod == nil {
-			absent, on = append(absent, s.Name), append(on, s.Node)
+	now := time.Now()
+	for _, pod := range there.Items {
+		if node := pod.Spec.NodeName; node != "" && pod.DeletionTimestamp == nil {
+			s := &State{Name: pod.Name, Namespace: b.namespace, Node: node}
+			s.take(&pod, now, now)
+			b.pods[pod.Name] = s
 		}
 	}
-	b.post(ctx, absent, on)
-
+	var names, on []string
+	for _, node := range fleet.Names(linux) {
+		if b.on(node) == nil {
+			h := fnv.New64a()
+			h.Write([]byte(node))
+			names, on = append(names, fmt.Sprintf("%s-%016x", b.Name, h.Sum64())), append(on, node)
+		}
+	}
+	for i, name := range names {
+		b.pods[name] = &State{Name: name, Namespace: b.namespace, Node: on[i]}
+	}
+	if _, waiting := b.states(Serving); waiting {
+		if err := b.follow(ctx); err != nil {
+			return nil, &check.Inconclusive{Why: "the second pods could not be followed", Err: err}
+		}
+		b.post(ctx, names, on)
+	}
 	neighbours := map[string]probe.Pod{}
 	var errs []error
 	for _, s := range b.Await(ctx, Serving) {
@@ -52,4 +64,14 @@ func Neighbours(ctx context.Context, env *check.Env) (map[string]probe.Pod, erro
 		errs = append(errs, &check.Inconclusive{Node: s.Node, Why: "the second pod did not start", Err: Started(s)})
 	}
 	return neighbours, errors.Join(errs...)
+}
+
+// on is a pod of the batch on the node; nil where there is none.
+func (b *Batch) on(node string) *State {
+	for _, s := range b.pods {
+		if s.Node == node {
+			return s
+		}
+	}
+	return nil
 }

@@ -18,11 +18,12 @@ const uid = 65532
 // node in its affinity and tolerates every taint, so that control planes,
 // cordoned nodes and nodes that are not ready are measured too.
 func (b *Batch) pod(name, node string) *corev1.Pod {
+	labels := map[string]string{BatchLabel: b.Name, workloads.RunLabel: b.runID, workloads.ManagedByLabel: workloads.ManagedBy}
+	if b.neighbours {
+		labels[NeighbourLabel] = "true"
+	}
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: name, Namespace: b.namespace,
-			Labels: map[string]string{BatchLabel: b.Name, workloads.RunLabel: b.runID, workloads.ManagedByLabel: workloads.ManagedBy},
-		},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: b.namespace, Labels: labels},
 		Spec: corev1.PodSpec{
 			AutomountServiceAccountToken:  new(false),
 			EnableServiceLinks:            new(false),

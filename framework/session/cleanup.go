@@ -59,7 +59,17 @@ func (s *Session) removeNamespace(ctx context.Context, name string) error {
 	if err != nil && !apierrors.IsConflict(err) {
 		return fmt.Errorf("delete namespace %s: %w", name, err)
 	}
-	// The DaemonSets first, or they would make their pods anew.
+	// The Services first, or each of their backends that goes is a change of them.
+	services, err := core.Services(name).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return fmt.Errorf("list the Services of %s: %w", name, err)
+	}
+	for _, service := range services.Items {
+		if err := core.Services(name).Delete(ctx, service.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("delete Service %s/%s: %w", name, service.Name, err)
+		}
+	}
+	// The DaemonSets before their pods, or they would make them anew.
 	if err := s.Cluster.Client.AppsV1().DaemonSets(name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
 		return fmt.Errorf("delete the DaemonSets of %s: %w", name, err)
 	}

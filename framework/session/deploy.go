@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/e2e-framework/klient"
 
@@ -28,9 +29,38 @@ const pollEvery = 300 * time.Millisecond
 // tries.
 const patience = 10 * time.Second
 
-// deploy creates the run's namespaces, probe pods and Services, and waits until
-// every probe pod is ready or it is known why not. Nodes that cannot start one
-// are for the checks to judge, not an error here.
+// deploying is the part of a deployment that goes on after deploy returned.
+type deploying struct {
+	cancel context.CancelFunc
+	ended  chan struct{} // nil before it began
+	err    error         // once ended is closed
+}
+
+// end cuts it short and waits for that; before it began there is nothing to do.
+func (d *deploying) end() {
+	if d.ended != nil {
+		d.cancel()
+		<-d.ended
+	}
+}
+
+// Deployed waits until every probe pod is ready or it is known why not, and the
+// Services over them are there. Nodes that cannot start one are for the checks
+// to judge, not an error here.
+func (s *Session) Deployed(ctx context.Context) error {
+	if s.deploying.ended == nil {
+		return nil // by another process
+	}
+	select {
+	case <-s.deploying.ended:
+		return s.deploying.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// deploy creates the run's namespaces and probe pods, and goes on with what
+// Deployed waits for.
 func (s *Session) deploy(ctx context.Context) error {
 	client, err := klient.New(s.Cluster.Config)
 	if err != nil {
@@ -44,7 +74,61 @@ func (s *Session) deploy(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("render the fixtures: %w", err)
 	}
-	hostSpace := s.HostSpace
+	pods, services := split(objects)
+	if err := s.create(ctx, client, pods); err != nil {
+		return err
+	}
+	if err := s.follow(ctx); err != nil {
+		return err
+	}
+	ctx, s.deploying.cancel = context.WithCancel(ctx)
+	s.deploying.ended = make(chan struct{})
+	go func() {
+		defer close(s.deploying.ended)
+		if s.deploying.err = s.awaitProbes(ctx); s.deploying.err == nil {
+			// With all backends ready a Service is one change of rules on every
+			// node, not one for each of its backends.
+			s.deploying.err = s.create(ctx, client, services)
+		}
+	}()
+	if s.Options.ProbeImage != "" {
+		// Whether it can be had at all is told before the first check.
+		return s.Deployed(ctx)
+	}
+	return s.awaitAccount(ctx)
+}
+
+// awaitAccount waits for the service account that pods of the run get; a
+// controller makes it. Without, admission refuses them.
+func (s *Session) awaitAccount(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Options.Timeouts.APIRequest)
+	defer cancel()
+	err := wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+		_, err := s.Cluster.Client.CoreV1().ServiceAccounts(s.Namespace).Get(ctx, "default", metav1.GetOptions{})
+		return err == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the service account of namespace %s, which the controller manager makes: %w", s.Namespace, err)
+	}
+	return nil
+}
+
+// split tells Services from what has to be there before.
+func split(objects []*unstructured.Unstructured) (before, services []*unstructured.Unstructured) {
+	for _, object := range objects {
+		if object.GetKind() == "Service" {
+			services = append(services, object)
+		} else {
+			before = append(before, object)
+		}
+	}
+	return before, services
+}
+
+// create creates the objects, in order. Those for the host network are left out
+// once admission refused one.
+func (s *Session) create(ctx context.Context, client klient.Client, objects []*unstructured.Unstructured) error {
+	_, hostSpace := workloads.Namespaces(s.RunID)
 	for _, object := range objects {
 		forHosts := hostSpace == object.GetNamespace() || hostSpace == object.GetName()
 		if forHosts && s.HostSpace == "" {
@@ -58,13 +142,10 @@ func (s *Session) deploy(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("create %s %s: %w", object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), err)
+			return fmt.Errorf("create %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
 	}
-	if err := s.follow(ctx); err != nil {
-		return err
-	}
-	return s.awaitProbes(ctx)
+	return nil
 }
 
 // follow has the run's probe pods followed until Close.

@@ -43,7 +43,9 @@ type Bundle struct {
 
 // checksAtOnce is how many checks run at the same time: most of them wait for
 // pods and packets, yet each costs the API server, the nodes and this process.
-const checksAtOnce = 8
+// On two cores that are the whole cluster, more than these make packets wait
+// for a processor until they count as lost.
+const checksAtOnce = 3
 
 // Round starts a new look under the run's directory; name is the folder, ""
 // the run's directory itself.
@@ -51,7 +53,7 @@ func (s *Session) Round(name string) (*Round, error) {
 	r := &Round{Dir: filepath.Join(s.Dir, name), session: s, started: time.Now()}
 	options := check.RunnerOptions{
 		Dir: filepath.Join(r.Dir, "results"), Timeouts: s.Options.Timeouts, AtOnce: checksAtOnce,
-		Env: s.env, OnFailure: r.investigate, Log: s.printf,
+		Ready: s.ready, Env: s.env, OnFailure: r.investigate, Log: s.printf,
 	}
 	if s.watch != nil {
 		options.Started, options.Ended = s.watch.Started, s.watch.Ended
@@ -100,6 +102,14 @@ func (r *Round) Bundles() (map[string]Bundle, error) {
 		bundles[b.Check] = b
 	}
 	return bundles, nil
+}
+
+// ready waits for the probes where the check asks any. That they could not be
+// deployed is the whole run's problem, which whoever opened it learns.
+func (s *Session) ready(ctx context.Context, c check.Check) {
+	if !c.NoProbes {
+		_ = s.Deployed(ctx)
+	}
 }
 
 // env is what a check gets, made for each attempt.

@@ -39,6 +39,9 @@ type Input struct {
 	// Connected is called with the cluster before anything is deployed; nil is
 	// nothing to do.
 	Connected func(ctx context.Context, c *cluster.Cluster) error
+	// Ahead has Open return while the probe pods still start; Deployed waits for
+	// them. Without it Open does.
+	Ahead bool
 	// Watch is told of every check that this process runs; nil is nobody.
 	Watch Watcher
 	// Log takes progress lines.
@@ -74,12 +77,14 @@ type Session struct {
 	probe     *probe.Exec
 	pods      *podCache
 	opened    bool // by this process, so this process closes it
+	ahead     bool
+	deploying deploying
 }
 
 // New names a run and makes its artifact directory. It contacts no cluster, so
 // that a run which cannot start still has a place for its report.
 func New(in Input) (*Session, error) {
-	s := &Session{Options: in.Options, Log: in.Log, provider: in.Provider, connected: in.Connected, watch: in.Watch}
+	s := &Session{Options: in.Options, Log: in.Log, provider: in.Provider, connected: in.Connected, watch: in.Watch, ahead: in.Ahead}
 	if in.State != nil {
 		s.State = *in.State
 		return s, nil
@@ -136,12 +141,16 @@ func (s *Session) Open(ctx context.Context) error {
 	if err := s.ensureProbeImage(ctx); err != nil {
 		return err
 	}
-	return s.deploy(ctx)
+	if err := s.deploy(ctx); err != nil || s.ahead {
+		return err
+	}
+	return s.Deployed(ctx)
 }
 
 // Close removes what Open made. It has its own time, so it works after an
 // interrupt, and twice is fine.
 func (s *Session) Close() error {
+	s.deploying.end()
 	if s.probe != nil {
 		s.probe.Close()
 	}

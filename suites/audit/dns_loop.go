@@ -32,6 +32,7 @@ var _ = check.Register(check.Check{
 	ID:       "audit.dns-loop",
 	Title:    "CoreDNS does not forward queries to itself",
 	Level:    check.Advisory,
+	NoProbes: true,
 	Attempt:  timeouts.Attempt,
 	Converge: timeouts.Audit,
 	Run: func(ctx context.Context, env *check.Env) error {

@@ -27,6 +27,7 @@ var _ = check.Register(check.Check{
 	ID:       "audit.host-port",
 	Title:    "no hostPort is wanted twice on a node or is a Service's nodePort",
 	Level:    check.Advisory,
+	NoProbes: true,
 	Attempt:  timeouts.Attempt,
 	Converge: timeouts.Audit,
 	Run: func(ctx context.Context, env *check.Env) error {

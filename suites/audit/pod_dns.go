@@ -31,6 +31,7 @@ var _ = check.Register(check.Check{
 	ID:       "audit.pod-dns",
 	Title:    "the dnsPolicy and dnsConfig of every pod let it resolve the cluster's names",
 	Level:    check.Advisory,
+	NoProbes: true,
 	Attempt:  timeouts.Attempt,
 	Converge: timeouts.Audit,
 	Run: func(ctx context.Context, env *check.Env) error {

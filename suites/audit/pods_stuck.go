@@ -28,6 +28,7 @@ var _ = check.Register(check.Check{
 	ID:       "audit.pods-stuck",
 	Title:    "no pod waits for its network to be set up or torn down",
 	Level:    check.Advisory,
+	NoProbes: true,
 	Attempt:  timeouts.Attempt,
 	Converge: timeouts.Audit,
 	Run: func(ctx context.Context, env *check.Env) error {

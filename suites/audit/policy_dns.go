@@ -30,6 +30,7 @@ var _ = check.Register(check.Check{
 	ID:       "audit.policy-dns",
 	Title:    "no NetworkPolicy keeps a pod from the cluster's DNS",
 	Level:    check.Advisory,
+	NoProbes: true,
 	Attempt:  timeouts.Attempt,
 	Converge: timeouts.Audit,
 	Run: func(ctx context.Context, env *check.Env) error {

@@ -29,6 +29,7 @@ var _ = check.Register(check.Check{
 	ID:       "audit.proxy",
 	Title:    "pods that use a proxy do not use it for the cluster's own ranges",
 	Level:    check.Advisory,
+	NoProbes: true,
 	Attempt:  timeouts.Attempt,
 	Converge: timeouts.Audit,
 	Run: func(ctx context.Context, env *check.Env) error {

@@ -26,6 +26,7 @@ var _ = check.Register(check.Check{
 	ID:       "audit.service-target-port",
 	Title:    "each targetPort of every Service is one that a container of its pods has",
 	Level:    check.Advisory,
+	NoProbes: true,
 	Attempt:  timeouts.Attempt,
 	Converge: timeouts.Audit,
 	Run: func(ctx context.Context, env *check.Env) error {

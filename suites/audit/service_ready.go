@@ -22,6 +22,7 @@ var _ = check.Register(check.Check{
 	ID:       "audit.service-ready",
 	Title:    "every Service that has pods has one that is ready",
 	Level:    check.Advisory,
+	NoProbes: true,
 	Attempt:  timeouts.Attempt,
 	Converge: timeouts.Audit,
 	Run: func(ctx context.Context, env *check.Env) error {

@@ -23,6 +23,7 @@ var _ = check.Register(check.Check{
 	ID:       "audit.service-selector",
 	Title:    "the selector of every Service matches a pod",
 	Level:    check.Advisory,
+	NoProbes: true,
 	Attempt:  timeouts.Attempt,
 	Converge: timeouts.Audit,
 	Run: func(ctx context.Context, env *check.Env) error {

@@ -27,9 +27,10 @@ const fewAddresses = 85
 // Turns red with: for i in $(seq 20 250); do echo x >
 // /var/lib/cni/networks/cbr0/10.244.2.$i; done (on the node with that range)
 var _ = check.Register(check.Check{
-	ID:    "cni.address-headroom",
-	Title: "every node has pod addresses left",
-	Level: check.Advisory,
+	ID:       "cni.address-headroom",
+	Title:    "every node has pod addresses left",
+	Level:    check.Advisory,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		nodes, unable := fleet.Able(env)
 		ranges, _, err := ipam.Ranges(ctx, env.Cluster)

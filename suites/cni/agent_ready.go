@@ -32,9 +32,10 @@ import (
 //
 // Turns red with: pkill -9 -x flanneld (on a node)
 var _ = check.Register(check.Check{
-	ID:    "cni.agent-ready",
-	Title: "the CNI's agent is ready on every node and not restarting",
-	Level: check.Required,
+	ID:       "cni.agent-ready",
+	Title:    "the CNI's agent is ready on every node and not restarting",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		cni := env.Cluster.CNI
 		if cni.Selector == "" {

@@ -34,9 +34,10 @@ import (
 // Turns red with: pkill -9 -x flanneld (on a node; it stays red for ten minutes
 // or until the pod is deleted)
 var _ = check.Register(check.Check{
-	ID:    "cni.agent-stable",
-	Title: "the CNI's agent has not crashed lately and is of one version",
-	Level: check.Required,
+	ID:       "cni.agent-stable",
+	Title:    "the CNI's agent has not crashed lately and is of one version",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		cni := env.Cluster.CNI
 		if cni.Selector == "" {

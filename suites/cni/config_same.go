@@ -32,6 +32,7 @@ var _ = check.Register(check.Check{
 	Title:    "the CNI configuration is the same on every node",
 	Level:    check.Required,
 	Requires: []string{"cni.config-present"},
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		if len(env.Nodes) < 2 {
 			return &check.NotApplicable{Lacks: "a second node to compare with"}

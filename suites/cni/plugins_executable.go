@@ -33,6 +33,7 @@ var _ = check.Register(check.Check{
 	Title:    "every plugin of the configuration is there, runs and supports its cniVersion",
 	Level:    check.Required,
 	Requires: []string{"cni.config-present"},
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		return nodestate.Ask(ctx, env, nodestate.Question{
 			Parts: nodestate.Parts(nodestate.Plugins),

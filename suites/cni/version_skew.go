@@ -25,9 +25,10 @@ import (
 // Turns red with: go test ./framework/check/claims -run TestCNI (a cluster of such
 // nodes does not start)
 var _ = check.Register(check.Check{
-	ID:    "cni.version-skew",
-	Title: "kubelet, runtime and API server versions fit together",
-	Level: check.Required,
+	ID:       "cni.version-skew",
+	Title:    "kubelet, runtime and API server versions fit together",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(_ context.Context, env *check.Env) error {
 		server, ok := parseVersion(env.Cluster.Server)
 		if !ok {

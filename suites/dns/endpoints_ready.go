@@ -24,9 +24,10 @@ import (
 //
 // Turns red with: kubectl -n kube-system scale deployment coredns --replicas=0
 var _ = check.Register(check.Check{
-	ID:    "dns.endpoints-ready",
-	Title: "the Service of the cluster's DNS has ready endpoints",
-	Level: check.Required,
+	ID:       "dns.endpoints-ready",
+	Title:    "the Service of the cluster's DNS has ready endpoints",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		server, err := findNameserver(ctx, env)
 		switch {

@@ -48,6 +48,7 @@ var _ = check.Register(check.Check{
 	Title:    "of 200 lookups over UDP in a second none is lost, on every node",
 	Level:    check.Required,
 	Requires: []string{"dns.service-name"},
+	Waits:    true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		servers := explain(ctx, env)
 		count := perNode

@@ -37,6 +37,7 @@ var _ = check.Register(check.Check{
 	Title:    "the resolv.conf of a pod is what its dnsPolicy says, on every node",
 	Level:    check.Required,
 	Requires: []string{"sandbox.starts-on-every-node"},
+	Waits:    true,
 	Attempt:  config.DefaultTimeouts().FixturesReady,
 	Run: func(ctx context.Context, env *check.Env) error {
 		server, err := findNameserver(ctx, env)

@@ -27,9 +27,10 @@ import (
 //
 // Turns red with: sysctl -w net.bridge.bridge-nf-call-iptables=0 (on a node)
 var _ = check.Register(check.Check{
-	ID:    "node.bridge-netfilter",
-	Title: "bridged packets of pods pass the node's packet filter",
-	Level: check.Required,
+	ID:       "node.bridge-netfilter",
+	Title:    "bridged packets of pods pass the node's packet filter",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		if env.Cluster.ProxyMode == "none" {
 			return &check.NotApplicable{Lacks: "kube-proxy, whose translation of Services bridged packets must not bypass"}

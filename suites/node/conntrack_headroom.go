@@ -24,9 +24,10 @@ const fullConntrack = 95
 // datagram to each port of 127.9.9.1 to 127.9.9.4 (on a node, by a program: it
 // makes 252 000 entries of 262 144)
 var _ = check.Register(check.Check{
-	ID:    "node.conntrack-headroom",
-	Title: "the connection tracking table has room",
-	Level: check.Required,
+	ID:       "node.conntrack-headroom",
+	Title:    "the connection tracking table has room",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		return nodestate.Ask(ctx, env, nodestate.Question{
 			Parts: nodestate.Parts(nodestate.Sysctls),

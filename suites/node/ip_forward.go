@@ -27,9 +27,10 @@ import (
 //
 // Turns red with: sysctl -w net.ipv4.conf.eth0.forwarding=0 (on a node)
 var _ = check.Register(check.Check{
-	ID:    "node.ip-forward",
-	Title: "the kernel forwards packets",
-	Level: check.Required,
+	ID:       "node.ip-forward",
+	Title:    "the kernel forwards packets",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		return nodestate.Ask(ctx, env, nodestate.Question{
 			Parts: nodestate.Parts(nodestate.Sysctls, nodestate.Links, nodestate.Routes),

@@ -29,9 +29,10 @@ import (
 // Turns red with: for i in $(seq 25); do echo "<4>IPv4: martian source
 // <InternalIP> from 10.9.9.9, on dev eth0" > /dev/kmsg; done (on a node)
 var _ = check.Register(check.Check{
-	ID:    "node.kernel-log",
-	Title: "the node's kernel complains of no network error",
-	Level: check.Required,
+	ID:       "node.kernel-log",
+	Title:    "the node's kernel complains of no network error",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		return nodestate.Ask(ctx, env, nodestate.Question{
 			Parts: nodestate.Parts(nodestate.Kernel),

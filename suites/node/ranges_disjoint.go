@@ -29,9 +29,10 @@ import (
 // Turns red with: ip link add docker0 type bridge; ip addr add 10.96.5.1/24 dev
 // docker0 (on a node)
 var _ = check.Register(check.Check{
-	ID:    "node.ranges-disjoint",
-	Title: "pod, Service and node ranges do not overlap",
-	Level: check.Required,
+	ID:       "node.ranges-disjoint",
+	Title:    "pod, Service and node ranges do not overlap",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		pods, err := allPodRanges(ctx, env)
 		if err != nil {

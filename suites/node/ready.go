@@ -23,9 +23,10 @@ import (
 // Turns red with: mv /etc/cni/net.d/10-flannel.conflist /root (on a node; within
 // seconds)
 var _ = check.Register(check.Check{
-	ID:    "node.ready",
-	Title: "every node is Ready and its network available",
-	Level: check.Required,
+	ID:       "node.ready",
+	Title:    "every node is Ready and its network available",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		nodes, err := registered(ctx, env)
 		if err != nil {

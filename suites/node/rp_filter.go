@@ -40,9 +40,10 @@ import (
 // type veth peer name spare2; ip link set spare2 up; ip link set spare up; ip
 // route add <a peer's InternalIP> dev spare (on a node)
 var _ = check.Register(check.Check{
-	ID:    "node.rp-filter",
-	Title: "the reverse path filter lets the pod network's packets in",
-	Level: check.Required,
+	ID:       "node.rp-filter",
+	Title:    "the reverse path filter lets the pod network's packets in",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		if !has(env, corev1.IPv4Protocol) {
 			return &check.NotApplicable{Lacks: "IPv4 pods, the kernel has no reverse path filter for IPv6"}

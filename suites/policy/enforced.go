@@ -35,6 +35,7 @@ var _ = check.Register(check.Check{
 	Title:    "the CNI enforces NetworkPolicies",
 	Level:    check.Required,
 	Requires: []string{"pod.other-node", "sandbox.starts-on-every-node"},
+	Waits:    true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		nodes := every(env, "")
 		if len(nodes) == 0 {

@@ -20,9 +20,10 @@ import (
 // Where one of the two is outside its node's range, that one is where the fault
 // is; otherwise the pair is reported.
 var _ = check.Register(check.Check{
-	ID:    "sandbox.addresses-unique",
-	Title: "no two pods share an address",
-	Level: check.Required,
+	ID:       "sandbox.addresses-unique",
+	Title:    "no two pods share an address",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		holders := map[netip.Addr]holder{}
 		shared := map[netip.Addr][]holder{}

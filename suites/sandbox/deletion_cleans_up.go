@@ -33,6 +33,7 @@ var _ = check.Register(check.Check{
 	Title:    "a deleted pod leaves no sandbox, interface or address behind",
 	Level:    check.Required,
 	Requires: []string{"sandbox.starts-on-every-node"},
+	Waits:    true,
 	Attempt:  config.DefaultTimeouts().PodChurn,
 	Run: func(ctx context.Context, env *check.Env) error {
 		if env.Cluster.Access == nil {

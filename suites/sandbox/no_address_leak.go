@@ -17,7 +17,7 @@ import (
 )
 
 // churned is how many pods are started and deleted.
-const churned = 5
+const churned = 3
 
 // Five pods started at once on one node and deleted at once give all their
 // addresses back, by the CNI's own books: host-local's files on the node,
@@ -37,6 +37,7 @@ var _ = check.Register(check.Check{
 	Title:    fmt.Sprintf("%d pods created and deleted on a node leak no address", churned),
 	Level:    check.Required,
 	Requires: []string{"sandbox.starts-on-every-node"},
+	Waits:    true,
 	Attempt:  config.DefaultTimeouts().PodChurn,
 	Run: func(ctx context.Context, env *check.Env) error {
 		nodes, unable := fleet.Able(env)

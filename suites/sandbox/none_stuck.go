@@ -27,9 +27,10 @@ import (
 // hang without any, as it does while a plugin waits; a suspect of which nothing
 // is told makes its node inconclusive.
 var _ = check.Register(check.Check{
-	ID:    "sandbox.none-stuck",
-	Title: "no pod is stuck creating or terminating for its network",
-	Level: check.Required,
+	ID:       "sandbox.none-stuck",
+	Title:    "no pod is stuck creating or terminating for its network",
+	Level:    check.Required,
+	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		suspects := map[string][]sandbox.Suspect{}
 		err := eachPod(ctx, env, func(pod *corev1.Pod) {

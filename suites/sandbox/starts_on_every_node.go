@@ -36,6 +36,8 @@ var _ = check.Register(check.Check{
 	ID:       "sandbox.starts-on-every-node",
 	Title:    "a pod gets its sandbox on every node",
 	Level:    check.Required,
+	NoProbes: true,
+	Waits:    true,
 	Converge: config.DefaultTimeouts().Attempt,
 	Run: func(ctx context.Context, env *check.Env) error {
 		linux, unable := fleet.Able(env)
@@ -52,7 +54,7 @@ var _ = check.Register(check.Check{
 			}
 			nodes = append(nodes, n.Name)
 		}
-		batch, err := sandbox.Open(ctx, env, "starts")
+		batch, err := sandbox.OpenNeighbours(ctx, env, "starts")
 		if err != nil {
 			return &check.Inconclusive{Why: "the pods to be created could not be followed", Err: err}
 		}

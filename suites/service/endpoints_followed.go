@@ -38,6 +38,7 @@ var _ = check.Register(check.Check{
 	Title:    "an endpoint that is added or removed is followed on every node",
 	Level:    check.Required,
 	Requires: []string{"service.cluster-ip", "service.from-host-network"},
+	Waits:    true,
 	Converge: config.DefaultTimeouts().Attempt,
 	Run: func(ctx context.Context, env *check.Env) error {
 		service, err := read(ctx, env, workloads.Followed)

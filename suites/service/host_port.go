@@ -40,6 +40,7 @@ var _ = check.Register(check.Check{
 	Title:    "a pod answers at its node's address on its hostPort, from every node",
 	Level:    check.Required,
 	Requires: []string{"pod.to-host-network", "pod.from-host-network"},
+	Waits:    true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		if err := hosts(env); err != nil {
 			return err

@@ -35,6 +35,7 @@ var _ = check.Register(check.Check{
 	Title:    "a NodePort with externalTrafficPolicy Local answers on nodes with an endpoint only and keeps the client's address",
 	Level:    check.Required,
 	Requires: []string{"service.nodeport-cluster"},
+	Waits:    true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		service, err := read(ctx, env, workloads.NodePortLocal)
 		if err != nil {

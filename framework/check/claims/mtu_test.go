@@ -62,7 +62,7 @@ func neighbours() []runtime.Object {
 		h := fnv.New64a()
 		h.Write([]byte(node))
 		p := runningPod("ns", fmt.Sprintf("neighbour-%016x", h.Sum64()), node, "10.244.9.9")
-		p.Labels = map[string]string{sandbox.BatchLabel: "neighbour"}
+		p.Labels = map[string]string{sandbox.NeighbourLabel: "true"}
 		pods = append(pods, p)
 	}
 	return pods
