@@ -11,6 +11,7 @@ import (
 
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/config"
 )
 
 // A policy that allows ingress from namespaces with a label lets in a pod of the
@@ -26,6 +27,8 @@ var _ = check.Register(check.Check{
 	Title:    "a policy lets in the pods of namespaces by their labels, and no others",
 	Level:    check.Required,
 	Requires: []string{"policy.default-deny-ingress"},
+	Waits:    true,
+	Attempt:  config.DefaultTimeouts().PodChurn,
 	Run: func(ctx context.Context, env *check.Env) error {
 		if env.HostNamespace == "" {
 			return &check.NotApplicable{Lacks: "a second namespace for the run, which admission refuses"}

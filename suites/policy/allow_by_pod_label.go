@@ -11,6 +11,7 @@ import (
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/fixtures/workloads"
 	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/config"
 )
 
 // A policy that allows ingress from pods with a label lets in those that have
@@ -25,6 +26,8 @@ var _ = check.Register(check.Check{
 	Title:    "a policy lets in pods by their labels, and no others",
 	Level:    check.Required,
 	Requires: []string{"policy.default-deny-ingress"},
+	Waits:    true,
+	Attempt:  config.DefaultTimeouts().PodChurn,
 	Run: func(ctx context.Context, env *check.Env) error {
 		return experiment{
 			name: "pod-label", nodes: one,

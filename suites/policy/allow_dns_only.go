@@ -13,6 +13,7 @@ import (
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/fixtures/workloads"
 	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/probe"
 )
 
@@ -31,6 +32,8 @@ var _ = check.Register(check.Check{
 	Title:    "a policy that allows egress to DNS only leaves names resolvable and stops the rest",
 	Level:    check.Required,
 	Requires: []string{"policy.default-deny-egress", "dns.service-name"},
+	Waits:    true,
+	Attempt:  config.DefaultTimeouts().PodChurn,
 	Run: func(ctx context.Context, env *check.Env) error {
 		return experiment{
 			name: "dns-only", nodes: one,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/config"
 )
 
 // A policy that selects a pod for egress and allows none stops its new
@@ -24,6 +25,8 @@ var _ = check.Register(check.Check{
 	Title:    "a default deny of egress stops TCP and UDP from the pods it selects and nothing to them, on every node",
 	Level:    check.Required,
 	Requires: []string{"policy.enforced"},
+	Waits:    true,
+	Attempt:  config.DefaultTimeouts().PodChurn,
 	Run: func(ctx context.Context, env *check.Env) error {
 		return experiment{
 			name: "deny-egress", nodes: every,

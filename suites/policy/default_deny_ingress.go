@@ -9,6 +9,7 @@ import (
 
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/config"
 )
 
 // A policy that selects a pod for ingress and allows none stops new connections
@@ -26,6 +27,8 @@ var _ = check.Register(check.Check{
 	Title:    "a default deny of ingress stops TCP and UDP to the pods it selects, on every node",
 	Level:    check.Required,
 	Requires: []string{"policy.enforced"},
+	Waits:    true,
+	Attempt:  config.DefaultTimeouts().PodChurn,
 	Run: func(ctx context.Context, env *check.Env) error {
 		return experiment{
 			name: "deny-ingress", nodes: every,

@@ -36,6 +36,7 @@ var _ = check.Register(check.Check{
 	Level:    check.Required,
 	Requires: []string{"pod.other-node", "sandbox.starts-on-every-node"},
 	Waits:    true,
+	Attempt:  config.DefaultTimeouts().PodChurn,
 	Run: func(ctx context.Context, env *check.Env) error {
 		nodes := every(env, "")
 		if len(nodes) == 0 {

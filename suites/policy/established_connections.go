@@ -29,6 +29,8 @@ var _ = check.Register(check.Check{
 	Title:    "a default deny of ingress cuts connections that are open already",
 	Level:    check.Advisory,
 	Requires: []string{"policy.default-deny-ingress"},
+	Waits:    true,
+	Attempt:  config.DefaultTimeouts().PodChurn,
 	Run: func(ctx context.Context, env *check.Env) error {
 		if err := enforces(env); err != nil {
 			return err

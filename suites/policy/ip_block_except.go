@@ -11,6 +11,7 @@ import (
 
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/fleet"
 	"github.com/cniproof/cniproof/framework/target"
 )
@@ -30,6 +31,8 @@ var _ = check.Register(check.Check{
 	Title:    "a policy lets out to a block of addresses, but for its exceptions",
 	Level:    check.Required,
 	Requires: []string{"policy.default-deny-egress", "egress.tcp"},
+	Waits:    true,
+	Attempt:  config.DefaultTimeouts().PodChurn,
 	Run: func(ctx context.Context, env *check.Env) error {
 		if err := enforces(env); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/framework/check"
+	"github.com/cniproof/cniproof/framework/config"
 )
 
 // A policy that allows ingress to a range of TCP ports (endPort, stable since
@@ -26,6 +27,8 @@ var _ = check.Register(check.Check{
 	Title:    "a policy lets in a range of ports of one protocol, and no others",
 	Level:    check.Required,
 	Requires: []string{"policy.default-deny-ingress"},
+	Waits:    true,
+	Attempt:  config.DefaultTimeouts().PodChurn,
 	Run: func(ctx context.Context, env *check.Env) error {
 		return experiment{
 			name: "port-range", nodes: one,

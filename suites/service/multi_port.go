@@ -10,17 +10,16 @@ import (
 	"github.com/cniproof/cniproof/framework/check"
 )
 
-// Each port of a Service leads to its own port of the pods, also where a number
-// stands for one over TCP and another over UDP, as the cluster's DNS has it.
-// Behind each is another server: HTTP, an echo over TCP, an echo over UDP; one
-// that is asked in another's language does not answer.
+// Each port of a Service leads to its own port of the pods. Behind each is
+// another server: HTTP, an echo over TCP, an echo over UDP; one that is asked in
+// another's language does not answer.
 //
 // What could fool it: as in service.cluster-ip.
 //
-// Not seen red yet; to be turned red with: iptables -t nat -I PREROUTING -p udp --dport 81 -j REDIRECT --to-ports 9 (on a node)
+// Not seen red yet; to be turned red with: iptables -t nat -I PREROUTING -p udp --dport 82 -j REDIRECT --to-ports 9 (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.multi-port",
-	Title:    "each port of a Service leads to its own port of the backends, one number over TCP and UDP too",
+	Title:    "each port of a Service leads to its own port of the backends",
 	Level:    check.Required,
 	Requires: []string{"service.cluster-ip"},
 	Run: func(ctx context.Context, env *check.Env) error {
@@ -29,7 +28,7 @@ var _ = check.Register(check.Check{
 			return err
 		}
 		t := onClusterIPs(env, service,
-			socket{job.HTTP, workloads.ServicePortHTTP}, socket{job.TCP, workloads.ServicePortTCP}, socket{job.UDP, workloads.ServicePortTCP})
+			socket{job.HTTP, workloads.ServicePortHTTP}, socket{job.TCP, workloads.ServicePortTCP}, socket{job.UDP, workloads.ServicePortUDP})
 		return t.ask(ctx, env, t.pods(env))
 	},
 })

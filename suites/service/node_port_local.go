@@ -36,6 +36,7 @@ var _ = check.Register(check.Check{
 	Level:    check.Required,
 	Requires: []string{"service.nodeport-cluster"},
 	Waits:    true,
+	Attempt:  2 * config.DefaultTimeouts().Attempt, // it follows changes of endpoints
 	Run: func(ctx context.Context, env *check.Env) error {
 		service, err := read(ctx, env, workloads.NodePortLocal)
 		if err != nil {

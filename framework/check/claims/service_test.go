@@ -19,6 +19,7 @@ import (
 
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/fixtures/workloads"
+	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/probe"
 )
 
@@ -27,7 +28,8 @@ var serviceIPs = map[string]string{
 	workloads.AppPod: serviceIP, workloads.NamedPorts: "10.96.1.1", workloads.MultiPort: "10.96.1.2",
 	workloads.NodePort: "10.96.1.3", workloads.NodePortLocal: "10.96.1.4", workloads.NodePortOne: "10.96.1.5",
 	workloads.Affine: "10.96.1.6", workloads.Internal: "10.96.1.7", workloads.Empty: "10.96.1.8", workloads.Followed: "10.96.1.9",
-	"kubernetes": "10.96.0.1",
+	workloads.OneNumber: "10.96.1.10",
+	"kubernetes":        "10.96.0.1",
 }
 
 // nodePorts are the node ports of Services, for TCP; that for UDP is the next.
@@ -112,7 +114,7 @@ func (w *world) answer(from probe.Pod, name string, j job.Job) *job.Result {
 		}
 	}
 	switch name {
-	case workloads.AppPod, workloads.NamedPorts, workloads.MultiPort, workloads.NodePort:
+	case workloads.AppPod, workloads.NamedPorts, workloads.MultiPort, workloads.OneNumber, workloads.NodePort:
 		for range n {
 			by(nodeNames[w.turn%len(nodeNames)])
 			w.turn++
@@ -194,7 +196,15 @@ func TestServices(t *testing.T) {
 				}
 				return nil
 			}),
-			want: []string{"failed w2"}, says: []string{"udp 10.96.1.2:81: none of 37"},
+			want: []string{"failed w2"}, says: []string{"udp 10.96.1.2:82: none of 37"},
+		},
+		"UDP led to the number's port for TCP": {
+			check: "service.one-number-two-protocols", given: withServices(onNode("w2", workloads.OneNumber, lost)),
+			want: []string{"failed w2"}, says: []string{"udp 10.96.1.10:81: none of 37"},
+		},
+		"a Cilium that knows no protocols": {
+			check: "service.one-number-two-protocols",
+			given: func(w *world) { w.env.Cluster.CNI = cluster.CNI{Kind: "cilium", Version: "v1.15.19"} }, want: []string{"not-applicable"},
 		},
 		"no affinity": {
 			check: "service.session-affinity", given: withServices(onNode("w2", workloads.Affine, by("probe-cp", "probe-w1"))),
