@@ -25,7 +25,7 @@ conformance: ## check the cluster of KUBECONFIG, or a kind cluster made here, an
 	$(GO) test ./suites -v -count=1 -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
 
 .PHONY: test
-test: lint unit suites scenarios ## unit tests, the suites on a healthy kind cluster, the scenarios
+test: lint unit topologies suites scenarios ## unit tests, the suites on healthy kind clusters, the scenarios
 
 .PHONY: lint
 lint: ## gofmt, go vet, go mod tidy
@@ -41,6 +41,15 @@ unit: ## unit tests; they need no cluster
 suites: ## the suites on a kind cluster made here, whatever KUBECONFIG says
 	@kubeconfig=$$($(UP)) || exit 1; \
 	$(GO) test ./suites/... -v -p 1 -count=1 -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
+
+# Clusters other than the default one that the suites must pass on.
+TOPOLOGIES ?= dual-stack ipv6
+
+.PHONY: topologies
+topologies: ## the suites on a kind cluster of each of TOPOLOGIES, made and removed one after another
+	@for topology in $(TOPOLOGIES); do \
+		$(MAKE) --no-print-directory suites TOPOLOGY=$$topology && $(CLUSTER) down -topology $$topology || exit 1; \
+	done
 
 # How often soak runs the suites.
 COUNT ?= 20

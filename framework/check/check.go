@@ -41,7 +41,7 @@ type Check struct {
 	// that every failure gets.
 	Collects []string
 	// Attempt bounds one Run and Converge all of them; zero means the defaults
-	// of config.Timeouts. An Attempt of its own is not cut by Converge, so that
+	// of config.Timeouts, and a second attempt however long the first took. An Attempt of its own is not cut by Converge, so that
 	// with a Converge of next to nothing there is one attempt and no other.
 	Attempt, Converge time.Duration
 	// Successes is how many attempts in a row must succeed; 0 is 1.

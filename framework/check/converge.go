@@ -44,10 +44,12 @@ func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool)
 			final = final || passes >= c.Successes
 		} else {
 			passes = 0
-			// An attempt cut by limit would tell less than this one did. And what
-			// cannot be measured seldom can a little later: no probe on a node is
-			// no probe half a minute on.
-			final = final || res.Duration+pause+time.Since(begun) > limit || res.Outcome == Unknown && n >= measureTries
+			// An attempt cut by limit would tell less than this one did; yet one
+			// alone may only have come too early, as one does that waited for
+			// what is still being programmed. And what cannot be measured seldom
+			// can a little later: no probe on a node is no probe half a minute on.
+			once := n == 1 && c.Converge == 0
+			final = final || !once && res.Duration+pause+time.Since(begun) > limit || res.Outcome == Unknown && n >= measureTries
 		}
 		if final {
 			r.conclude(a, res)

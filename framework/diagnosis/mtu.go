@@ -45,7 +45,7 @@ var _ = Register(Rule{
 func linkMTUs(f *fact.Facts) []Finding {
 	var found []Finding
 	for _, over := range f.Links {
-		if !over.Overlay() || !over.Up {
+		if !over.Overlay() || !over.Up || ofCilium(over) {
 			continue
 		}
 		under, known := underlay(f, over.Node)
@@ -65,14 +65,19 @@ func linkMTUs(f *fact.Facts) []Finding {
 	return append(found, unequal(f)...)
 }
 
+// ofCilium tells Cilium's interfaces, which all have the underlay's MTU: Cilium
+// limits packets by the MTU of its routes.
+func ofCilium(l fact.Link) bool {
+	return strings.HasPrefix(l.Name, "cilium_") || strings.HasPrefix(l.Name, "lxc")
+}
+
 // newestPod is the pod interface made last: older ones may have another MTU
 // from before a change.
 func newestPod(f *fact.Facts, node string) (fact.Link, bool) {
 	var newest fact.Link
 	found := false
 	for _, l := range f.Links {
-		// Cilium gives pods the underlay's MTU and limits packets by routes.
-		if l.Node == node && l.Pod() && !strings.HasPrefix(l.Name, "lxc") && (!found || l.Index > newest.Index) {
+		if l.Node == node && l.Pod() && !ofCilium(l) && (!found || l.Index > newest.Index) {
 			newest, found = l, true
 		}
 	}

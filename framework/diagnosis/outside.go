@@ -31,10 +31,10 @@ var (
 		`(?:health check|target).{0,60}unhealthy.{0,60}(?:node ?port|target group|load balancer)`, `503 Service Temporarily Unavailable|502 Bad Gateway|504 Gateway Time-?out`,
 	)
 	proxyFails = fact.Say("an HTTP proxy is wrong or in the way",
-		`proxyconnect tcp`, `proxy(?:[ _-](?:server|url|error|connect|connection|authentication)).{0,100}(?:refused|required|fail|error|timeout|denied|invalid|unreachable|407|no such host)`,
+		`proxyconnect tcp`, `proxy(?:[ _-](?:server|url|error|connect|connection|authentication))[^-_].{0,100}(?:refused|required|fail|error|timeout|denied|invalid|unreachable|407|no such host)`,
 		`407 Proxy Authentication Required`, `Proxy Authentication Required`, `(?:http|https)_proxy.{0,160}(?:wrong|not|mis|fail|refused|unset|missing|invalid)`,
 		`no_proxy.{0,120}(?:missing|not|must|should|add|lacks|without|incl)`, `received HTTP code (?:40[37]|50\d) from proxy`, `Squid|X-Squid-Error|ERR_ACCESS_DENIED`, `unable to connect to proxy|failed to connect to proxy|proxy refused`,
-		`malformed HTTP response.{0,60}proxy|error parsing proxy`, `http: server gave HTTP response to HTTPS client.{0,60}proxy`, `Forbidden.{0,30}proxy|proxy.{0,60}Forbidden`,
+		`malformed HTTP response.{0,60}proxy|error parsing proxy`, `http: server gave HTTP response to HTTPS client.{0,60}proxy`, `Forbidden.{0,30}proxy|(?:^|[^-])proxy[^"].{0,60}Forbidden`,
 		`You are using the http proxy|\[WARNING HTTPProxy(?:CIDR)?\]`,
 	)
 	// resolution matches failures to resolve the name, which are DNS'.

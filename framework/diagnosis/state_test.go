@@ -87,6 +87,19 @@ func diagnoseFiles(files map[string]string) Report {
 	return Diagnose(Source{FS: tree})
 }
 
+// TestCiliumLimitsByRoutes: its tunnel has the underlay's MTU.
+func TestCiliumLimitsByRoutes(t *testing.T) {
+	files := well()
+	for name, text := range files {
+		files[name] = strings.ReplaceAll(text, "flannel.1: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450", "cilium_vxlan: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500")
+	}
+	for _, f := range diagnoseFiles(files).Findings {
+		if f.Code == MTUMismatch {
+			t.Errorf("%s", f.Title)
+		}
+	}
+}
+
 func TestNothingIsWrongOnAWellCluster(t *testing.T) {
 	if r := diagnoseFiles(well()); r.Top() != "" {
 		t.Errorf("%v %+v", titles(r), r.Unknown)

@@ -42,7 +42,7 @@ const (
 // is inconclusive. A lookup that waited for a busy probe counts as slow.
 //
 // Turns red with: iptables -I FORWARD -s <the node's podCIDR> -p udp --dport 53
-// -m statistic --mode nth --every 50 -j DROP (on a node)
+// -m statistic --mode nth --every 50 --packet 0 -j DROP (on a node)
 var _ = check.Register(check.Check{
 	ID:       "dns.loss",
 	Title:    "of 200 lookups over UDP in a second none is lost, on every node",

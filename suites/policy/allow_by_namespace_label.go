@@ -21,7 +21,8 @@ import (
 //
 // What could fool it: as in policy.default-deny-ingress.
 //
-// Not seen red yet; to be turned red with: a policy whose namespaceSelector names another namespace.
+// Turns red with: cilium-dbg config PolicyEnforcement=never (in the agent of a
+// node, once policy.default-deny-ingress has passed)
 var _ = check.Register(check.Check{
 	ID:       "policy.allow-by-namespace-label",
 	Title:    "a policy lets in the pods of namespaces by their labels, and no others",

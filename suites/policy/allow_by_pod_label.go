@@ -20,7 +20,8 @@ import (
 //
 // What could fool it: as in policy.default-deny-ingress.
 //
-// Not seen red yet; to be turned red with: kubectl -n <run's> label pod -l app=probe app- (between the policy and the trial)
+// Turns red with: cilium-dbg config PolicyEnforcement=never (in the agent of a
+// node, once policy.default-deny-ingress has passed)
 var _ = check.Register(check.Check{
 	ID:       "policy.allow-by-pod-label",
 	Title:    "a policy lets in pods by their labels, and no others",

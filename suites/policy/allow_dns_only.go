@@ -26,7 +26,8 @@ var dnsPorts = []int32{53, 5353}
 //
 // What could fool it: DNS servers that listen on another port.
 //
-// Not seen red yet; to be turned red with: a CoreDNS that listens on a port of another number.
+// Turns red with: cilium-dbg config PolicyEnforcement=never (in the agent of a
+// node, once policy.default-deny-egress has passed)
 var _ = check.Register(check.Check{
 	ID:       "policy.allow-dns-only",
 	Title:    "a policy that allows egress to DNS only leaves names resolvable and stops the rest",

@@ -43,7 +43,9 @@ var clusterWide = []struct {
 // it does select all pods is taken from an empty selector and from Calico's
 // all(), so one that selects the run's pods by what they happen to be is missed.
 //
-// Not seen red yet; to be turned red with: kubectl -n kube-system apply -f - <<< '{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny}, spec: {podSelector: {}}}'
+// Turns red with: kubectl -n kube-system apply -f - <<< '{apiVersion:
+// networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: deny}, spec:
+// {podSelector: {}}}'
 var _ = check.Register(check.Check{
 	ID:       "policy.cluster-policies",
 	Title:    "no policy of the cluster itself cuts the traffic of these checks",

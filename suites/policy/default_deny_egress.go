@@ -19,7 +19,8 @@ import (
 //
 // What could fool it: as in policy.default-deny-ingress.
 //
-// Not seen red yet; to be turned red with: the CNI's agent stopped before the policy is made: kill -STOP $(pidof cilium-agent) (on a node)
+// Turns red with: cilium-dbg config PolicyEnforcement=never (in the agent of a
+// node, once policy.enforced has passed)
 var _ = check.Register(check.Check{
 	ID:       "policy.default-deny-egress",
 	Title:    "a default deny of egress stops TCP and UDP from the pods it selects and nothing to them, on every node",

@@ -21,7 +21,8 @@ import (
 // show that what is allowed goes through. Traffic of the node itself, which most
 // CNIs let in always, is not judged.
 //
-// Not seen red yet; to be turned red with: the CNI's agent stopped before the policy is made: kill -STOP $(pidof cilium-agent) (on a node)
+// Turns red with: cilium-dbg config PolicyEnforcement=never (in the agent of a
+// node, once policy.enforced has passed)
 var _ = check.Register(check.Check{
 	ID:       "policy.default-deny-ingress",
 	Title:    "a default deny of ingress stops TCP and UDP to the pods it selects, on every node",

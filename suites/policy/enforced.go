@@ -29,7 +29,7 @@ var denyIngress = networkingv1.NetworkPolicySpec{PolicyTypes: []networkingv1.Pol
 // not, policy.default-deny-ingress is red there. What could fool it: a pod that
 // is lost for another reason; so it must have answered before, and stay silent.
 //
-// Not seen red yet; to be turned red with: nothing, it does not apply where nothing is enforced.
+// It never turns red: it decides whether the area applies.
 var _ = check.Register(check.Check{
 	ID:       "policy.enforced",
 	Title:    "the CNI enforces NetworkPolicies",

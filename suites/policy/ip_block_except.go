@@ -25,7 +25,8 @@ import (
 // are names have no address here. What could fool it: a CNI that sees traffic
 // only after it was given another destination.
 //
-// Not seen red yet; to be turned red with: a block that does not have the target in it.
+// Turns red with: cilium-dbg config PolicyEnforcement=never (in the agent of a
+// node, once policy.default-deny-egress has passed)
 var _ = check.Register(check.Check{
 	ID:       "policy.ip-block-except",
 	Title:    "a policy lets out to a block of addresses, but for its exceptions",

@@ -21,7 +21,9 @@ import (
 //
 // What could fool it: as in policy.default-deny-ingress.
 //
-// Not seen red yet; to be turned red with: a CNI that knows no endPort, such as Weave Net.
+// Turns red with: cilium-dbg config PolicyEnforcement=never (in the agent of a
+// node, once policy.default-deny-ingress has passed), or a CNI that knows no
+// endPort
 var _ = check.Register(check.Check{
 	ID:       "policy.port-range",
 	Title:    "a policy lets in a range of ports of one protocol, and no others",

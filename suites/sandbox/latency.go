@@ -40,7 +40,7 @@ const factor = 4
 // an address management that waits. What could fool it: a node that is busy, or
 // slower by its kind; hence advisory, and both bounds.
 //
-// Turns red with: a CNI plugin in /opt/cni/bin that sleeps 5 s first (on a node)
+// Turns red with: a CNI plugin in /opt/cni/bin that sleeps 12 s first (on a node)
 var _ = check.Register(check.Check{
 	ID:       "sandbox.latency-alike",
 	Title:    "no node makes or removes sandboxes much slower than the others",

@@ -32,7 +32,7 @@ import (
 // here. What could fool it: a proxy that takes longer than
 // is allowed to write down the Services of a huge cluster.
 //
-// Not seen red yet; to be turned red with: pkill -STOP -x kube-proxy (on a node)
+// Turns red with: pkill -STOP -x kube-proxy (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.endpoints-followed",
 	Title:    "an endpoint that is added or removed is followed on every node",

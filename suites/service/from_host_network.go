@@ -17,7 +17,8 @@ import (
 // PREROUTING with kube-proxy's rules, and they are masqueraded when the backend
 // is elsewhere. What could fool it: as in service.cluster-ip.
 //
-// Not seen red yet; to be turned red with: iptables -t raw -I OUTPUT -d 10.96.0.0/12 -p udp --dport 82 -j DROP (on a node)
+// Turns red with: iptables -t raw -I OUTPUT -d 10.96.0.0/12 -p udp --dport 82
+// -j DROP (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.from-host-network",
 	Title:    "a Service's ClusterIP leads to each of its backends over TCP and UDP, from every node's own network",

@@ -29,7 +29,8 @@ import (
 // What could fool it: a pod that became ready or was replaced just now, before
 // its endpoint was; the next attempt finds it.
 //
-// Not seen red yet; to be turned red with: iptables -t raw -I PREROUTING -p tcp --dport 8080 -j DROP (on a node)
+// Turns red with: iptables -t raw -I PREROUTING -p tcp --dport 8080 -j DROP (on
+// a node)
 var _ = check.Register(check.Check{
 	ID:       "service.headless",
 	Title:    "the endpoints of a headless Service are its pods' addresses and answer, from every node",

@@ -34,7 +34,8 @@ const firstHostPort, hostPorts = 18100, 1000
 // asks until it is answered, for a moment. What could fool it: a port that
 // something else on the node took, which the answer's name shows.
 //
-// Not seen red yet; to be turned red with: jq 'del(.plugins[] | select(.type == "portmap"))' on every node's /etc/cni/net.d/10-flannel.conflist
+// Turns red with: jq 'del(.plugins[] | select(.type == "portmap"))' on the
+// /etc/cni/net.d/10-flannel.conflist of the first worker
 var _ = check.Register(check.Check{
 	ID:       "service.host-port",
 	Title:    "a pod answers at its node's address on its hostPort, from every node",

@@ -19,7 +19,8 @@ import (
 // it: chance, which picks the node's own backend of two each time in one of some
 // million times.
 //
-// Not seen red yet; to be turned red with: iptables -t nat -I OUTPUT -d <the ClusterIP> -p udp --dport 82 -j DNAT --to-destination <a probe pod elsewhere>:8082 (on a node)
+// Turns red with: iptables -t nat -I OUTPUT -d <the ClusterIP> -p udp --dport
+// 82 -j DNAT --to-destination <a probe pod elsewhere>:8082 (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.internal-traffic-policy-local",
 	Title:    "a Service with internalTrafficPolicy Local leads to the backend on the client's own node",

@@ -37,7 +37,7 @@ const (
 // addresses: where it listens is an option. What could fool it: a proxy that
 // runs as no pod and listens nowhere; nodes where neither is seen do not apply.
 //
-// Not seen red yet; to be turned red with: pkill -STOP -x kube-proxy (on a node)
+// Turns red with: pkill -STOP -x kube-proxy (on a node)
 var _ = check.Register(check.Check{
 	ID:    "service.kube-proxy-healthy",
 	Title: "kube-proxy, or what replaces it, is healthy on every node",

@@ -28,7 +28,8 @@ const apiTries = 9
 // It leads to a node's address and not to a pod's, so it takes another way than
 // all other Services. What could fool it: a proxy that speaks HTTPS there.
 //
-// Not seen red yet; to be turned red with: iptables -t raw -I PREROUTING -i cni0 -d 10.96.0.1 -j DROP (on a node)
+// Turns red with: iptables -t raw -I PREROUTING -i cni0 -d 10.96.0.1 -j DROP
+// (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.kubernetes-service",
 	Title:    "the API server answers at the ClusterIP of the Service kubernetes, from every node",

@@ -35,7 +35,8 @@ import (
 // has an address, the check does not apply. What could fool it: a controller
 // that says nothing until it is done.
 //
-// Not seen red yet; to be turned red with: iptables -t raw -I PREROUTING -i cni0 -d <the ingress address> -j DROP (on a node)
+// Turns red with: iptables -t raw -I PREROUTING -i cni0 -d <the ingress
+// address> -p tcp --dport 81 -j DROP (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.load-balancer",
 	Title:    "a LoadBalancer Service gets an address and answers at it, from every node",

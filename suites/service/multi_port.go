@@ -16,7 +16,8 @@ import (
 //
 // What could fool it: as in service.cluster-ip.
 //
-// Not seen red yet; to be turned red with: iptables -t nat -I PREROUTING -p udp --dport 82 -j REDIRECT --to-ports 9 (on a node)
+// Turns red with: iptables -t nat -I PREROUTING -p tcp --dport 80 -j REDIRECT
+// --to-ports 9 (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.multi-port",
 	Title:    "each port of a Service leads to its own port of the backends",

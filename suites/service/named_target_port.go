@@ -16,7 +16,8 @@ import (
 //
 // What could fool it: as in service.cluster-ip.
 //
-// Not seen red yet; to be turned red with: iptables -t raw -I PREROUTING -p tcp --dport 80 -d $(kubectl -n <run's> get service probe-named -o jsonpath={.spec.clusterIP}) -j DROP (on a node)
+// Turns red with: iptables -t raw -I PREROUTING -i cni0 -p tcp --dport 80 -j
+// DROP (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.named-target-port",
 	Title:    "a Service with targetPorts by name leads to the ports of those names",

@@ -23,7 +23,8 @@ import (
 // is not judged; that nothing comes back is red, and so is an answer. What could
 // fool it: a rule that lets no ICMP back in to the client.
 //
-// Not seen red yet; to be turned red with: iptables -t raw -I PREROUTING -i cni0 -d $(kubectl -n <run's> get service probe-empty -o jsonpath={.spec.clusterIP}) -j DROP (on a node)
+// Turns red with: iptables -I OUTPUT -p icmp --icmp-type port-unreachable -j
+// DROP (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.no-endpoints-refused",
 	Title:    "a Service without endpoints refuses clients at once, from every node",

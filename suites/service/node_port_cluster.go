@@ -21,7 +21,8 @@ import (
 // a node that is judged and the client is none of them. A cloud's firewall that
 // lets the probes' ports in and no node ports is red, from outside.
 //
-// Not seen red yet; to be turned red with: iptables -t raw -I PREROUTING -i eth0 -p udp --dport 30000:32767 -j DROP (on a node)
+// Turns red with: iptables -t raw -I PREROUTING -i eth0 -p udp --dport
+// 30000:32767 -j DROP (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.nodeport-cluster",
 	Title:    "a NodePort answers on every node, to pods, to nodes and to the outside",

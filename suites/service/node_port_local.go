@@ -29,7 +29,8 @@ import (
 // which the node's own network sees it. What could fool it: a load balancer or a
 // proxy between that machine and the nodes.
 //
-// Not seen red yet; to be turned red with: iptables -t nat -I POSTROUTING -p udp --dport 8082 -j MASQUERADE (on a node)
+// Turns red with: iptables -t nat -I POSTROUTING -p udp --dport 8082 -j
+// MASQUERADE (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.nodeport-local",
 	Title:    "a NodePort with externalTrafficPolicy Local answers on nodes with an endpoint only and keeps the client's address",

@@ -22,7 +22,8 @@ import (
 // github.com/cilium/cilium/pull/33434); before, the last of the two that it was
 // told of holds for both.
 //
-// Not seen red yet; to be turned red with: iptables -t nat -I PREROUTING -p udp --dport 81 -j REDIRECT --to-ports 9 (on a node)
+// Turns red with: iptables -t nat -I PREROUTING -p udp --dport 81 -j REDIRECT
+// --to-ports 9 (on a node)
 var _ = check.Register(check.Check{
 	ID:       "service.one-number-two-protocols",
 	Title:    "one port number of a Service leads to one port of the backends over TCP and to another over UDP",

@@ -30,7 +30,8 @@ const sameTries = 12
 // does not apply; connections that are lost say nothing of affinity, and are
 // service.cluster-ip's claim.
 //
-// Not seen red yet; to be turned red with: iptables-save | grep -v -- --rcheck | iptables-restore (on a node)
+// Turns red with: iptables-save | grep -v -- --rcheck | iptables-restore (on a
+// node whose kube-proxy is stopped: pkill -STOP -x kube-proxy)
 var _ = check.Register(check.Check{
 	ID:       "service.session-affinity",
 	Title:    "a Service with sessionAffinity ClientIP leads a client to one backend, from every node",
