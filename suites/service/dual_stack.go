@@ -23,7 +23,8 @@ import (
 // the Service that is tried prefers dual stack, which is the same where there is
 // one. What could fool it: as in service.cluster-ip.
 //
-// Not seen red yet; to be turned red with: ip6tables -t raw -I PREROUTING -i cni0 -p tcp -j DROP (on a node of a dual-stack cluster)
+// Turns red with: ip6tables -t raw -I PREROUTING -i cni0 -p tcp --dport 81 -j
+// DROP (on a node of a dual-stack cluster)
 var _ = check.Register(check.Check{
 	ID:       "service.dual-stack",
 	Title:    "both addresses of a dual-stack Service lead to its backends, from every node",
