@@ -10,12 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
 
 	"github.com/cniproof/cniproof/fixtures/workloads"
 	"github.com/cniproof/cniproof/framework/cluster"
@@ -37,6 +39,7 @@ func BenchmarkHealthyRun(b *testing.B) {
 	if suite.Options().Kubeconfig == "" {
 		b.Skip("pass -kubeconfig, or use make bench")
 	}
+	klog.SetLogger(logr.Discard()) // client-go's own
 	var runs, floors []time.Duration
 	for b.Loop() {
 		floors = append(floors, floor(b))
@@ -60,7 +63,7 @@ func healthyRun(b *testing.B) time.Duration {
 	options := *suite.Options()
 	options.Artifacts = b.TempDir()
 	start := time.Now()
-	s, err := session.New(session.Input{Options: &options, Log: io.Discard})
+	s, err := session.New(session.Input{Options: &options, Ahead: true, Log: io.Discard})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -13,13 +14,22 @@ import (
 	"github.com/cniproof/cniproof/framework/config"
 )
 
-// choose learns from a preview which checks Ginkgo's own flags leave out, and
-// returns how many are left. That none is left is a problem of whoever typed
-// them, told before anything is deployed.
-func (s *Suite) choose(preview Report) int {
+// choose narrows Ginkgo's filter to the areas, learns from a preview which
+// checks Ginkgo's own flags leave out, and returns how many are left. A filter
+// that cannot be read or leaves none is a problem of whoever typed it, told
+// before anything is deployed.
+func (s *Suite) choose(suite *types.SuiteConfig, reporter types.ReporterConfig) int {
+	if s.problem != nil {
+		return 0 // Ginkgo would be the first to stumble over it
+	}
+	if _, err := types.ParseLabelFilter(suite.LabelFilter); err != nil {
+		s.problem = &config.Problem{What: fmt.Sprintf("the label filter %q cannot be read", suite.LabelFilter), Do: "see https://onsi.github.io/ginkgo/#spec-labels"}
+		return 0
+	}
+	suite.LabelFilter = labelFilter(suite.LabelFilter, s.options.Areas)
 	s.filtered = map[string]bool{}
 	total := 0
-	for _, spec := range preview.SpecReports.WithLeafNodeType(types.NodeTypeIt) {
+	for _, spec := range PreviewSpecs("cniproof", *suite, reporter).SpecReports.WithLeafNodeType(types.NodeTypeIt) {
 		if spec.State != types.SpecStateSkipped {
 			total++
 			continue

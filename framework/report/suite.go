@@ -98,11 +98,7 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 		return
 	}
 	suite.FailOnEmpty = true
-	total := 0
-	if s.problem == nil { // else Ginkgo would be the first to stumble over it
-		suite.LabelFilter = labelFilter(suite.LabelFilter, s.options.Areas)
-		total = s.choose(PreviewSpecs("cniproof", suite, reporter))
-	}
+	total := s.choose(&suite, reporter)
 	if suite.ParallelProcess != 1 {
 		runSpecs(t, "cniproof", suite, reporter)
 		return
@@ -115,11 +111,15 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	if interrupted.Err() != nil {
 		s.problem = errors.New("interrupted before the first check")
 	}
+	wait := func() {}
+	switch {
+	case s.problem != nil:
+	case suite.ParallelTotal == 1:
+		wait = s.round.Ahead(interrupted, s.ids())
+	default: // the processes are what runs at once, and they wait for nothing
+		s.problem = s.session.Deployed(interrupted)
+	}
 	if s.problem == nil {
-		wait := func() {}
-		if suite.ParallelTotal == 1 { // else the processes are what runs at once
-			wait = s.round.Ahead(interrupted, s.ids())
-		}
 		runSpecs(t, "cniproof", suite, reporter)
 		if s.problem == nil && interrupted.Err() == nil {
 			s.problem = s.session.Deployed(interrupted)
@@ -151,7 +151,7 @@ func (s *Suite) open(ctx context.Context) error {
 // share gives the other processes of ginkgo -p what they need to join.
 func (s *Suite) share() []byte {
 	data, err := json.Marshal(s.session.State)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	succeed(err)
 	return data
 }
 
@@ -160,19 +160,19 @@ func (s *Suite) join(ctx SpecContext, data []byte) {
 		return // the process that opened it
 	}
 	state := new(session.State)
-	gomega.Expect(json.Unmarshal(data, state)).To(gomega.Succeed())
+	succeed(json.Unmarshal(data, state))
 	var err error
 	s.session, err = session.New(session.Input{Options: s.options, State: state, Log: io.Discard})
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
-	gomega.Expect(s.session.Open(ctx)).To(gomega.Succeed())
+	succeed(err)
+	succeed(s.session.Open(ctx))
 	s.round, err = s.session.Round("")
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	succeed(err)
 }
 
 // run is the body of every spec.
 func (s *Suite) run(ctx SpecContext, c check.Check) {
 	result, err := s.round.Check(ctx, c.ID)
-	gomega.Expect(err).NotTo(gomega.HaveOccurred())
+	succeed(err)
 	switch {
 	case result.Outcome == check.Passed:
 	case result.Outcome == check.Failed && (c.Level == check.Required || s.options.Strict):

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/config"
@@ -38,15 +37,12 @@ var _ = check.Register(check.Check{
 	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		cni := env.Cluster.CNI
-		if cni.Selector == "" {
-			return &check.NotApplicable{Lacks: "a CNI whose agent is known (calico, cilium, flannel, kindnet, weave)"}
-		}
-		list, err := env.Cluster.Client.CoreV1().Pods(cni.Namespace).List(ctx, metav1.ListOptions{LabelSelector: cni.Selector})
+		pods, err := agentPods(ctx, env)
 		if err != nil {
-			return &check.Inconclusive{Why: "the agent's pods could not be listed", Err: err}
+			return err
 		}
 		agents := map[string]corev1.Pod{}
-		for _, pod := range list.Items {
+		for _, pod := range pods {
 			// Beside one that is being replaced there is its successor.
 			if _, ok := agents[pod.Spec.NodeName]; !ok || pod.DeletionTimestamp == nil {
 				agents[pod.Spec.NodeName] = pod

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/config"
@@ -40,17 +39,14 @@ var _ = check.Register(check.Check{
 	NoProbes: true,
 	Run: func(ctx context.Context, env *check.Env) error {
 		cni := env.Cluster.CNI
-		if cni.Selector == "" {
-			return &check.NotApplicable{Lacks: "a CNI whose agent is known (calico, cilium, flannel, kindnet, weave)"}
-		}
-		list, err := env.Cluster.Client.CoreV1().Pods(cni.Namespace).List(ctx, metav1.ListOptions{LabelSelector: cni.Selector})
+		pods, err := agentPods(ctx, env)
 		if err != nil {
-			return &check.Inconclusive{Why: "the agent's pods could not be listed", Err: err}
+			return err
 		}
 		_, unable := fleet.Able(env)
 		errs := []error{unable}
 		alike := map[string][]corev1.Pod{}
-		for _, pod := range list.Items {
+		for _, pod := range pods {
 			if pod.DeletionTimestamp != nil || !slices.Contains(fleet.Names(env.Nodes), pod.Spec.NodeName) {
 				continue
 			}
