@@ -5,6 +5,7 @@ package claims_test
 import (
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,14 +29,14 @@ func withPolicies(through func(from probe.Pod, j job.Job) bool) func(*world) {
 	return func(w *world) {
 		w.figures = map[string][]check.Measurement{"policy.enforced": {{Name: "NetworkPolicy enforced", Value: 1}}}
 		w.env.EgressTargets = []string{"172.18.0.9:80"}
-		applied := false
+		var applied atomic.Bool
 		w.serve = func(client *fake.Clientset) {
 			client.PrependReactor("create", "networkpolicies", func(k8stesting.Action) (bool, runtime.Object, error) {
-				applied = true
+				applied.Store(true)
 				return false, nil, nil
 			})
 			client.PrependReactor("delete", "networkpolicies", func(k8stesting.Action) (bool, runtime.Object, error) {
-				applied = false
+				applied.Store(false)
 				return false, nil, nil
 			})
 			client.PrependReactor("create", "pods", func(a k8stesting.Action) (bool, runtime.Object, error) {
@@ -52,7 +53,8 @@ func withPolicies(through func(from probe.Pod, j job.Job) bool) func(*world) {
 			})
 		}
 		w.fault = func(from probe.Pod, j job.Job) *job.Result {
-			open := !applied || through != nil && through(from, j)
+			// A connection is held until after the policy came.
+			open := !applied.Load() && j.Kind != job.Held || through != nil && through(from, j)
 			r := &job.Result{OK: open, Sent: 2, Bytes: 13}
 			if open {
 				r.Received = 2
