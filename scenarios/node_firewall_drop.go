@@ -22,7 +22,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Title:    "a firewall rule on one worker drops everything the node forwards",
 	Expects:  diagnosis.NodeFirewallDrop,
 	Topology: "default",
-	Breaks:   []string{"node.forward-chain", "pod.same-node", "pod.other-node", "pod.to-host-network", "pod.from-host-network"},
+	Breaks:   []string{"node.forward-chain", "pod.same-node", "pod.other-node", "pod.to-host-network", "pod.from-host-network", "service.kubernetes-service"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return onNode(ctx, t, append([]string{"iptables", "-I"}, dropForward...)...)
 	},
