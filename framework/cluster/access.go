@@ -131,7 +131,9 @@ func (a containerAccess) runIn(ctx context.Context, sh *shell, id string, cmd Co
 	var err error
 	go func() {
 		defer close(ended)
-		code, err = sh.run(argv, cmd.Stdin, mark, stdout, stderr)
+		// Not the command's own mark, which a command that prints its environment
+		// would print.
+		code, err = sh.run(argv, cmd.Stdin, rand.Text(), stdout, stderr)
 	}()
 	select {
 	case <-ended:

@@ -59,6 +59,10 @@ func TestLiveNodeAccess(t *testing.T) {
 	if err != nil || !out.Truncated || !strings.HasPrefix(string(out.Stdout), "1\n2\n3\n") || !strings.HasSuffix(string(out.Stdout), "\n100000\n") {
 		t.Errorf("wanted head and tail, observed %q, %v", out.Stdout, err)
 	}
+	out, err = run(5*time.Second, Command{Argv: []string{"env"}})
+	if err != nil || out.Code != 0 || !strings.Contains(string(out.Stdout), "CNIPROOF_EXEC=") {
+		t.Errorf("wanted the whole environment, observed %q, %v", out.Stdout, err)
+	}
 	if _, err = run(5*time.Second, Command{Argv: []string{"calicoctl"}}); !errors.Is(err, exec.ErrNotFound) {
 		t.Errorf("wanted a command that is not there, observed %v", err)
 	}

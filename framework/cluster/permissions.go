@@ -34,7 +34,6 @@ var needs = []authorization.ResourceAttributes{
 	{Verb: "deletecollection", Resource: "pods"},
 	{Verb: "create", Resource: "pods", Subresource: "exec"},
 	{Verb: "create", Resource: "services"},
-	{Verb: "delete", Resource: "services"},
 	{Verb: "create", Group: "apps", Resource: "daemonsets"},
 }
 

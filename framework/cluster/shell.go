@@ -64,7 +64,7 @@ func (s *shell) close() {
 var errNotBegun = errors.New("the shell on the node ended")
 
 // run runs argv with that standard input (nil is none) and writes what it
-// prints. mark is a word that is nowhere in the output. Any error leaves the
+// prints. mark is a word that begins no line of the output. Any error leaves the
 // shell unusable; errNotBegun is in it where nothing of the command ran. It
 // ends when the command does, or when close is called.
 func (s *shell) run(argv []string, stdin []byte, mark string, stdout, stderr io.Writer) (code int, err error) {
@@ -139,8 +139,10 @@ func until(r *bufio.Reader, mark string, w io.Writer) (rest string, err error) {
 	}
 }
 
-// shellsPerNode bounds how many commands run on a node at the same time.
-const shellsPerNode = 4
+// shellsPerNode bounds how many commands run on a node at the same time. It is
+// more than the collectors of evidence, so that those which hang on a dead
+// runtime do not keep the others waiting.
+const shellsPerNode = 24
 
 // shells are the idle shells of nodes and the right to start more. It is safe
 // for concurrent use.

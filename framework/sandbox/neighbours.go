@@ -31,11 +31,17 @@ func Neighbours(ctx context.Context, env *check.Env) (map[string]probe.Pod, erro
 	}
 	now := time.Now()
 	for _, pod := range there.Items {
-		if node := pod.Spec.NodeName; node != "" && pod.DeletionTimestamp == nil {
-			s := &State{Name: pod.Name, Namespace: b.namespace, Node: node}
-			s.take(&pod, now, now)
-			b.pods[pod.Name] = s
+		s := &State{Name: pod.Name, Namespace: b.namespace, Node: pod.Spec.NodeName}
+		s.take(&pod, now, now)
+		// One of each node is enough, one that serves before one that may.
+		known := b.on(s.Node)
+		if s.Node == "" || pod.DeletionTimestamp != nil || known != nil && !Serving(*s) {
+			continue
 		}
+		if known != nil {
+			delete(b.pods, known.Name)
+		}
+		b.pods[s.Name] = s
 	}
 	var names, on []string
 	for _, node := range fleet.Names(linux) {

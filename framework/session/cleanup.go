@@ -60,13 +60,10 @@ func (s *Session) removeNamespace(ctx context.Context, name string) error {
 		return fmt.Errorf("delete namespace %s: %w", name, err)
 	}
 	// The Services first, or each of their backends that goes is a change of them.
-	services, err := core.Services(name).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return fmt.Errorf("list the Services of %s: %w", name, err)
-	}
-	for _, service := range services.Items {
-		if err := core.Services(name).Delete(ctx, service.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("delete Service %s/%s: %w", name, service.Name, err)
+	// That only saves work, and they go with the namespace anyway.
+	if services, err := core.Services(name).List(ctx, metav1.ListOptions{}); err == nil {
+		for _, service := range services.Items {
+			_ = core.Services(name).Delete(ctx, service.Name, metav1.DeleteOptions{})
 		}
 	}
 	// The DaemonSets before their pods, or they would make them anew.

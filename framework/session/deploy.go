@@ -105,7 +105,8 @@ func (s *Session) awaitAccount(ctx context.Context) error {
 	defer cancel()
 	err := wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
 		_, err := s.Cluster.Client.CoreV1().ServiceAccounts(s.Namespace).Get(ctx, "default", metav1.GetOptions{})
-		return err == nil, nil
+		// Who may not look is told by the first pod that is refused.
+		return err == nil || apierrors.IsForbidden(err), nil
 	})
 	if err != nil {
 		return fmt.Errorf("wait for the service account of namespace %s, which the controller manager makes: %w", s.Namespace, err)
