@@ -7,9 +7,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"maps"
+	"io"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,26 +21,13 @@ const (
 	killWait = 3 * time.Second
 )
 
-// containerAccess runs commands in the nodes of a kind cluster, containers of the
-// local engine.
-type containerAccess struct {
-	// cluster is the name kind knows it by.
-	cluster string
-	// ids maps node names to container IDs: a container that was replaced by
-	// another of the same name is not the node that was connected to.
-	ids map[string]string
-	// shells are those that stay on the nodes between commands.
+// shellAccess runs commands in shells that stay on the nodes between commands,
+// under timeout(1): the end of what carries a shell does not end what the shell
+// started.
+type shellAccess struct {
+	// open starts a shell on a node.
+	open   func(ctx context.Context, node string) (*shell, error)
 	shells *shells
-}
-
-var _ NodeAccess = containerAccess{}
-
-func (a containerAccess) Describe(node string, argv []string) string {
-	words := make([]string, len(argv))
-	for i, word := range argv {
-		words[i] = quote(word)
-	}
-	return "docker exec " + node + " " + strings.Join(words, " ")
 }
 
 // briefly is how much of a command an error repeats, in bytes: scripts are long
@@ -56,6 +42,15 @@ func brief(argv []string) string {
 	return strconv.Quote(text)
 }
 
+// quoted is argv as a POSIX shell takes it.
+func quoted(argv []string) string {
+	words := make([]string, len(argv))
+	for i, word := range argv {
+		words[i] = quote(word)
+	}
+	return strings.Join(words, " ")
+}
+
 // quote makes word one word of a POSIX shell.
 func quote(word string) string {
 	plain := func(r rune) bool {
@@ -67,13 +62,8 @@ func quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// Run runs the command in a shell that stays on the node, under timeout(1): the
-// death of a docker client does not end what it started.
-func (a containerAccess) Run(ctx context.Context, node string, cmd Command) (Output, error) {
-	id, ok := a.ids[node]
-	if !ok {
-		return Output{}, fmt.Errorf("run %s on %s: there is no container of this node", brief(cmd.Argv), node)
-	}
+// Run is NodeAccess's.
+func (a shellAccess) Run(ctx context.Context, node string, cmd Command) (Output, error) {
 	if len(cmd.Argv) == 0 {
 		return Output{}, fmt.Errorf("run a command on %s: it is empty", node)
 	}
@@ -81,7 +71,7 @@ func (a containerAccess) Run(ctx context.Context, node string, cmd Command) (Out
 		return Output{}, fmt.Errorf("run %s on %s: %w", brief(cmd.Argv), node, err)
 	}
 	start := time.Now()
-	out, err := a.run(ctx, node, id, cmd)
+	out, err := a.run(ctx, node, cmd)
 	switch {
 	case ctx.Err() != nil:
 		return out, fmt.Errorf("run %s on %s: killed after %.1fs: %w", brief(cmd.Argv), node, time.Since(start).Seconds(), context.Cause(ctx))
@@ -92,7 +82,7 @@ func (a containerAccess) Run(ctx context.Context, node string, cmd Command) (Out
 }
 
 // run runs the command in a shell of the node, an idle one where there is one.
-func (a containerAccess) run(ctx context.Context, node, id string, cmd Command) (Output, error) {
+func (a shellAccess) run(ctx context.Context, node string, cmd Command) (Output, error) {
 	sh, err := a.shells.take(ctx, node)
 	if err != nil {
 		return Output{}, err
@@ -101,11 +91,11 @@ func (a containerAccess) run(ctx context.Context, node, id string, cmd Command) 
 	defer func() { a.shells.give(node, usable) }()
 	for kept := sh != nil; ; kept = false {
 		if !kept {
-			if sh, err = startShell(exec.Command("docker", "exec", "--interactive", id, "sh")); err != nil {
+			if sh, err = a.open(ctx, node); err != nil {
 				return Output{}, err
 			}
 		}
-		out, err := a.runIn(ctx, sh, id, cmd)
+		out, err := a.runIn(ctx, sh, node, cmd)
 		if err == nil && ctx.Err() == nil {
 			usable = sh
 			return out, nil
@@ -119,13 +109,13 @@ func (a containerAccess) run(ctx context.Context, node, id string, cmd Command) 
 }
 
 // runIn runs the command in the shell, which is killed when ctx ends.
-func (a containerAccess) runIn(ctx context.Context, sh *shell, id string, cmd Command) (Output, error) {
+func (a shellAccess) runIn(ctx context.Context, sh *shell, node string, cmd Command) (Output, error) {
 	stdout, stderr := &clip{limit: cmd.Limit}, &clip{limit: stderrLimit}
 	if stdout.limit <= 0 {
 		stdout.limit = stdoutLimit
 	}
 	mark := "CNIPROOF_EXEC=" + rand.Text()
-	argv := append([]string{"timeout", "--signal=KILL", inNodeLimit(ctx), "env", mark}, cmd.Argv...)
+	argv := append([]string{"timeout", "-s", "KILL", inNodeLimit(ctx), "env", mark}, cmd.Argv...)
 	ended := make(chan struct{})
 	var code int
 	var err error
@@ -138,7 +128,7 @@ func (a containerAccess) runIn(ctx context.Context, sh *shell, id string, cmd Co
 	select {
 	case <-ended:
 	case <-ctx.Done():
-		a.kill(ctx, id, mark)
+		a.kill(ctx, node, mark)
 		sh.close()
 		<-ended
 	}
@@ -158,13 +148,25 @@ func inNodeLimit(ctx context.Context) string {
 	return strconv.FormatFloat(left.Seconds(), 'f', 3, 64)
 }
 
-// kill ends the command that mark is on. timeout(1) takes an alarm for the end
-// of its time and kills what it started.
-func (a containerAccess) kill(ctx context.Context, id, mark string) {
+// kill ends the command that mark is on, from a shell of its own. timeout(1)
+// takes an alarm for the end of its time and kills what it started.
+func (a shellAccess) kill(ctx context.Context, node, mark string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killWait)
 	defer cancel()
-	// Best effort: where this fails, the limit given to timeout(1) holds.
-	_ = exec.CommandContext(ctx, "docker", "exec", id, "pkill", "-ALRM", "--full", "timeout .* env "+mark).Run()
+	sh, err := a.open(ctx, node)
+	if err != nil {
+		return // best effort: the limit given to timeout(1) holds
+	}
+	defer sh.close()
+	killed := make(chan struct{})
+	go func() {
+		defer close(killed)
+		_, _ = sh.run([]string{"pkill", "-ALRM", "-f", "timeout .* env " + mark}, nil, rand.Text(), io.Discard, io.Discard)
+	}()
+	select {
+	case <-killed:
+	case <-ctx.Done():
+	}
 }
 
 // execFault tells a command that could not be run from one that ran and failed.
@@ -173,7 +175,7 @@ func execFault(out Output, err error) error {
 	said := strings.TrimSpace(string(out.Stderr))
 	switch {
 	case err != nil && said != "":
-		return fmt.Errorf("docker exec: %s: %w", said, err)
+		return fmt.Errorf("%s: %w", said, err)
 	case err != nil:
 		return err
 	case out.Code == 127 && strings.HasPrefix(said, "env: "):
@@ -184,6 +186,3 @@ func execFault(out Output, err error) error {
 	}
 	return nil
 }
-
-// nodes are the names of the nodes.
-func (a containerAccess) nodes() []string { return slices.Collect(maps.Keys(a.ids)) }

@@ -104,7 +104,7 @@ func (k *kind) finish(ctx context.Context, r *record, p plan, nodes *creation) e
 	if err != nil {
 		return err
 	}
-	access := containerAccess{cluster: r.Name, ids: map[string]string{}, shells: &shells{}}
+	access := newContainerAccess(r.Name, map[string]string{})
 	controlPlane := ""
 	for _, c := range containers {
 		r.Containers = append(r.Containers, containerRun{Name: c.Name, ID: c.ID, Started: c.State.StartedAt})

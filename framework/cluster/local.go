@@ -26,11 +26,11 @@ func attach(ctx context.Context, c *Cluster, nodes []corev1.Node) error {
 	if err != nil {
 		return fmt.Errorf("look for the nodes among the containers: %w", err)
 	}
-	access := containerAccess{cluster: name, shells: &shells{}}
-	access.ids, err = matchNodes(nodes, containers)
+	ids, err := matchNodes(nodes, containers)
 	if err != nil {
 		return err
 	}
+	access := newContainerAccess(name, ids)
 	if err := compareMachines(ctx, nodes, access); err != nil {
 		return err
 	}
@@ -39,11 +39,11 @@ func attach(ctx context.Context, c *Cluster, nodes []corev1.Node) error {
 	if err != nil {
 		return err
 	}
-	ids := make([]string, len(containers))
+	all := make([]string, len(containers))
 	for i, container := range containers {
-		ids[i] = container.ID
+		all[i] = container.ID
 	}
-	r, owned, err := s.owner(ids)
+	r, owned, err := s.owner(all)
 	if err != nil || !owned || r.Name != name {
 		return err
 	}

@@ -24,10 +24,11 @@ import (
 //
 // A command may not leave a process behind that holds its standard output.
 type shell struct {
-	client         *exec.Cmd
 	in             io.WriteCloser
 	stdout, stderr *bufio.Reader
-	closed         sync.Once
+	// end ends what carries the three, and does not wait for that.
+	end    func()
+	closed sync.Once
 }
 
 // startShell starts a shell with the client, e.g. docker exec --interactive ID sh.
@@ -35,28 +36,34 @@ type shell struct {
 // still needs its nodes to clean up.
 func startShell(client *exec.Cmd) (*shell, error) {
 	client.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	s := &shell{client: client}
-	var stdout, stderr io.Reader
-	var err error
-	if s.in, err = client.StdinPipe(); err != nil {
+	in, err := client.StdinPipe()
+	if err != nil {
 		return nil, err
 	}
-	if stdout, err = client.StdoutPipe(); err != nil {
+	stdout, err := client.StdoutPipe()
+	if err != nil {
 		return nil, err
 	}
-	if stderr, err = client.StderrPipe(); err != nil {
+	stderr, err := client.StderrPipe()
+	if err != nil {
 		return nil, err
 	}
-	s.stdout, s.stderr = bufio.NewReader(stdout), bufio.NewReader(stderr)
-	return s, client.Start()
+	return newShell(in, stdout, stderr, func() {
+		_ = client.Process.Kill()
+		go func() { _ = client.Wait() }()
+	}), client.Start()
+}
+
+// newShell is a shell behind three streams; end ends it.
+func newShell(in io.WriteCloser, stdout, stderr io.Reader, end func()) *shell {
+	return &shell{in: in, stdout: bufio.NewReader(stdout), stderr: bufio.NewReader(stderr), end: end}
 }
 
 // close ends the shell and what still runs in it.
 func (s *shell) close() {
 	s.closed.Do(func() {
 		s.in.Close()
-		_ = s.client.Process.Kill()
-		go func() { _ = s.client.Wait() }()
+		s.end()
 	})
 }
 
@@ -68,16 +75,13 @@ var errNotBegun = errors.New("the shell on the node ended")
 // shell unusable; errNotBegun is in it where nothing of the command ran. It
 // ends when the command does, or when close is called.
 func (s *shell) run(argv []string, stdin []byte, mark string, stdout, stderr io.Writer) (code int, err error) {
-	words := make([]string, len(argv))
-	for i, word := range argv {
-		words[i] = quote(word)
-	}
+	words := quoted(argv)
 	var script bytes.Buffer
 	fmt.Fprintf(&script, "echo %s\n", mark)
 	if stdin == nil {
-		fmt.Fprintf(&script, "%s </dev/null\n", strings.Join(words, " "))
+		fmt.Fprintf(&script, "%s </dev/null\n", words)
 	} else {
-		fmt.Fprintf(&script, "base64 -d <<'%s' | %s\n%s\n%s\n", mark, strings.Join(words, " "), wrapped(stdin), mark)
+		fmt.Fprintf(&script, "base64 -d <<'%s' | %s\n%s\n%s\n", mark, words, wrapped(stdin), mark)
 	}
 	fmt.Fprintf(&script, "printf '\\n%%s %%d\\n' %[1]s $?; printf '\\n%%s\\n' %[1]s >&2\n", mark)
 	// A shell reads its script as it goes: writing must not wait for it.

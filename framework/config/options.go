@@ -41,11 +41,24 @@ type Options struct {
 	// LoadBalancer allows the run to create a Service of type LoadBalancer,
 	// which makes a cloud provide a load balancer and may cost money.
 	LoadBalancer bool
+	// NodeAgent says whether the run deploys a privileged pod on every node to
+	// run read-only commands there: AgentAuto, AgentOn or AgentOff.
+	NodeAgent string
 	// Strict makes advisory checks count in the verdict.
 	Strict bool
 
 	Timeouts Timeouts
 }
+
+// Values of Options.NodeAgent.
+const (
+	// AgentAuto deploys agents where there is no other way onto the nodes and
+	// admission allows it.
+	AgentAuto = "auto"
+	// AgentOn uses agents whatever other way there is, and runs not without.
+	AgentOn  = "on"
+	AgentOff = "off"
+)
 
 // Register defines the flags of Options on fs and returns the Options that
 // holds their values once fs is parsed.
@@ -61,6 +74,7 @@ func Register(fs *flag.FlagSet) *Options {
 	fs.StringVar(&o.EgressProxy, "egress-proxy", "", "URL of the forward proxy that pods use for http and https, as in HTTP_PROXY")
 	fs.Var((*list)(&o.EgressNoProxy), "egress-no-proxy", "comma-separated hosts, domains and ranges that pods reach without -egress-proxy, as in NO_PROXY")
 	fs.BoolVar(&o.LoadBalancer, "load-balancer", false, "create a Service of type LoadBalancer to check it; a cloud may charge for that")
+	fs.StringVar(&o.NodeAgent, "node-agent", AgentAuto, "deploy a privileged pod on every node to read its state and logs: auto (where there is no other way onto the nodes and admission allows it), on or off")
 	fs.BoolVar(&o.Strict, "strict", false, "advisory checks count in the verdict")
 	return o
 }

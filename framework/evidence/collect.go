@@ -116,17 +116,17 @@ func (run *collection) skip(col Collector) bool {
 func (run *collection) onNode(ctx context.Context, node string, collectors []Collector) {
 	execs := make(chan struct{}, parallelExecs)
 	silent := run.writer(nodeAccess.Name, node).greet(ctx, run.Cluster)
+	if silent != nil {
+		run.secondBest(ctx, node, collectors, silent)
+		return
+	}
 	var running sync.WaitGroup
 	for _, col := range collectors {
-		if col.PerNode == nil || silent == nil && col.Name == nodeAccess.Name {
+		if col.PerNode == nil || col.Name == nodeAccess.Name {
 			continue
 		}
 		w := run.writer(col.Name, node)
 		w.slots = execs
-		if silent != nil {
-			w.absent(run.Cluster, col.Steps, silent)
-			continue
-		}
 		running.Go(func() {
 			run.shared(ctx, w, func() {
 				run.guard(ctx, w, func(ctx context.Context, w *Writer) error {

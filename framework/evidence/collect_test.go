@@ -114,7 +114,7 @@ func TestCollectWithoutNodeAccess(t *testing.T) {
 	m := collect(t, Request{Cluster: newCluster(nil, []string{"worker"}), Subject: Subject{Nodes: []string{"worker"}}})
 	for _, item := range m.Items {
 		if item.Collector == "kubelet-log" {
-			if item.Status != Unavailable || !strings.HasPrefix(item.Command, "journalctl -u kubelet") {
+			if item.Status != Unavailable || !strings.HasPrefix(item.Command, "kubectl debug node/worker ") || !strings.Contains(item.Command, " -- journalctl -u kubelet ") {
 				t.Errorf("kubelet log without node access: %+v", item)
 			}
 			return

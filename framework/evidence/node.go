@@ -5,6 +5,7 @@ package evidence
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,7 +80,7 @@ var nodeAccess = Register(Collector{
 // answer.
 func (w *Writer) greet(ctx context.Context, c *cluster.Cluster) error {
 	if c.Access == nil {
-		return fmt.Errorf("no way to run commands on nodes of this cluster; type it on %s", w.node)
+		return errors.New("no way to run commands on nodes of this cluster (see -node-agent)")
 	}
 	// ask gives it twice a command's time: a node that is merely slow must not
 	// lose all its evidence.
@@ -110,15 +111,15 @@ func (w *Writer) lastWord(ctx context.Context, c *cluster.Cluster) string {
 	return "no Ready condition"
 }
 
-// absent records every documented command of a collector as not run on the
-// writer's node.
+// absent records every documented command as not run on the writer's node, as a
+// person can type it.
 func (w *Writer) absent(c *cluster.Cluster, steps []Step, err error) {
+	describe := cluster.DescribeDebug
+	if c.Access != nil {
+		describe = c.Access.Describe
+	}
 	for _, step := range steps {
-		line := command{line: fill(step.Command, "<node>", w.node)}
-		item := w.begin(line.line)
-		if c.Access != nil {
-			item.Command = c.Access.Describe(w.node, line.argv())
-		}
-		w.fail(item, err)
+		line := w.filled([]command{{line: step.Command}})[0]
+		w.fail(w.begin(describe(w.node, line.argv())), err)
 	}
 }

@@ -67,15 +67,19 @@ func (s *Session) deploy(ctx context.Context) error {
 		return fmt.Errorf("make a client: %w", err)
 	}
 	s.Namespace, s.HostSpace = workloads.Namespaces(s.RunID)
-	objects, err := workloads.Render(workloads.Params{
+	params := workloads.Params{
 		RunID: s.RunID, Image: s.ProbeImage, PreloadedImage: s.Options.ProbeImage == "",
 		NamespaceAnnotations: Ownership(),
-	})
+	}
+	objects, err := workloads.Render(params)
 	if err != nil {
 		return fmt.Errorf("render the fixtures: %w", err)
 	}
 	pods, services := split(objects)
 	if err := s.create(ctx, client, pods); err != nil {
+		return err
+	}
+	if err := s.deployAgents(ctx, client, params); err != nil {
 		return err
 	}
 	if err := s.follow(ctx); err != nil {
@@ -95,21 +99,21 @@ func (s *Session) deploy(ctx context.Context) error {
 		// Whether it can be had at all is told before the first check.
 		return s.Deployed(ctx)
 	}
-	return s.awaitAccount(ctx)
+	return s.awaitAccount(ctx, s.Namespace)
 }
 
-// awaitAccount waits for the service account that pods of the run get; a
+// awaitAccount waits for the service account that pods of the namespace get; a
 // controller makes it. Without, admission refuses them.
-func (s *Session) awaitAccount(ctx context.Context) error {
+func (s *Session) awaitAccount(ctx context.Context, namespace string) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Options.Timeouts.APIRequest)
 	defer cancel()
 	err := wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
-		_, err := s.Cluster.Client.CoreV1().ServiceAccounts(s.Namespace).Get(ctx, "default", metav1.GetOptions{})
+		_, err := s.Cluster.Client.CoreV1().ServiceAccounts(namespace).Get(ctx, "default", metav1.GetOptions{})
 		// Who may not look is told by the first pod that is refused.
 		return err == nil || apierrors.IsForbidden(err), nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for the service account of namespace %s, which the controller manager makes: %w", s.Namespace, err)
+		return fmt.Errorf("wait for the service account of namespace %s, which the controller manager makes: %w", namespace, err)
 	}
 	return nil
 }

@@ -59,7 +59,12 @@ func (s *Session) Round(name string) (*Round, error) {
 		options.Started, options.Ended = s.watch.Started, s.watch.Ended
 	}
 	var err error
-	r.runner, err = check.NewRunner(options)
+	if name != "" {
+		err = sweep(r.Dir) // New did it for the run's own
+	}
+	if err == nil {
+		r.runner, err = check.NewRunner(options)
+	}
 	return r, err
 }
 

@@ -56,12 +56,14 @@ type Watcher interface {
 
 // State is what the processes of one run share (ginkgo -p). It is plain data.
 type State struct {
-	RunID      string    `json:"runID"`
-	Dir        string    `json:"dir"`
-	ProbeImage string    `json:"probeImage"`
-	Namespace  string    `json:"namespace"`
-	HostSpace  string    `json:"hostNamespace"`
-	Started    time.Time `json:"started"`
+	RunID      string `json:"runID"`
+	Dir        string `json:"dir"`
+	ProbeImage string `json:"probeImage"`
+	Namespace  string `json:"namespace"`
+	HostSpace  string `json:"hostNamespace"`
+	// Agents tells that commands on nodes run through agents of the run's own.
+	Agents  bool      `json:"agents"`
+	Started time.Time `json:"started"`
 }
 
 // Session is an open run. It is safe for concurrent use.
@@ -101,6 +103,9 @@ func New(in Input) (*Session, error) {
 	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return nil, &config.Problem{What: "the artifacts directory " + s.Dir + " cannot be made", Do: "pass -artifacts with a directory that can be written", Err: err}
 	}
+	if err := sweep(s.Dir); err != nil {
+		return nil, &config.Problem{What: "the artifacts directory cannot be used", Do: "pass -artifacts with a directory of your own", Err: err}
+	}
 	return s, nil
 }
 
@@ -125,8 +130,11 @@ func (s *Session) Open(ctx context.Context) error {
 	if err := s.validateNodes(); err != nil {
 		return err
 	}
-	if s.Namespace != "" {
-		return s.follow(ctx) // joined
+	if s.Namespace != "" { // joined
+		if s.Agents {
+			s.useAgents()
+		}
+		return s.follow(ctx)
 	}
 	s.opened = true
 	s.printf("cluster %s: %s, %d nodes, CNI %s, kube-proxy %s", s.Cluster.Name, s.Cluster.Server, len(s.Cluster.Nodes), s.Cluster.CNI.Kind, s.Cluster.ProxyMode)
@@ -194,6 +202,9 @@ func Validate(o *config.Options) error {
 		if !slices.Contains(check.Areas, area) {
 			return &config.Problem{What: fmt.Sprintf("there is no area %q", area), Do: "use some of " + strings.Join(check.Areas, ", ")}
 		}
+	}
+	if modes := []string{config.AgentAuto, config.AgentOn, config.AgentOff}; !slices.Contains(modes, o.NodeAgent) {
+		return &config.Problem{What: fmt.Sprintf("-node-agent is %q", o.NodeAgent), Do: "use one of " + strings.Join(modes, ", ")}
 	}
 	return validateEgress(o)
 }

@@ -80,11 +80,15 @@ func (p path) transferred(env *check.Env, from probe.Pod, answers fleet.Answers)
 	if bulk.OK {
 		return nil
 	}
-	if !line.OK {
-		return &check.Inconclusive{Node: from.Node, Why: fmt.Sprintf("TCP does not reach %s at %s at all: %s", p.place, p.ip, fleet.Says(line))}
+	// What answers says who it is before anything else. The two connections to a
+	// Service may have had two backends, one of them on a node that is cut off.
+	if reached := bulk; !line.OK || len(bulk.Peers) == 0 {
+		if !line.OK {
+			reached = line
+		}
+		return &check.Inconclusive{Node: from.Node, Why: fmt.Sprintf("TCP does not reach %s at %s at all: %s", p.place, p.ip, fleet.Says(reached))}
 	}
-	// A Service's backend is known by its greeting.
-	if len(bulk.Peers) > 0 && bulk.Peers[0].Node != from.Node {
+	if bulk.Peers[0].Node != from.Node {
 		p.peer = cmp.Or(p.peer, bulk.Peers[0].Node)
 	}
 	judged := func(node string) bool { return slices.Contains(fleet.Names(env.Nodes), node) }
