@@ -25,7 +25,9 @@ func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool)
 		begun := time.Now()
 		a := &attempt{runner: r, check: c, ctx: ctx}
 		o := a.make(b)
-		passed := o.outcome(false) == Passed
+		// Of the nodes that are not blocked.
+		measured := o.outcome(false)
+		passed := measured == Passed
 		if ctx.Err() != nil && !passed {
 			a.close()
 			return interrupted(ctx, c), false
@@ -36,7 +38,7 @@ func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool)
 			res.Attempts = n
 		}
 
-		final := o.defect || a.blocked || res.Outcome == NotApplied
+		final := o.defect || a.blocked || measured == NotApplied
 		if passed {
 			passes++
 			// Passes in a row may go on beyond limit: that way the last attempt

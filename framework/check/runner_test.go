@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cniproof/cniproof/framework/cluster"
 )
@@ -246,6 +247,17 @@ func TestEnvThatCannotBeHad(t *testing.T) {
 	res := result(t, r, "pod.other")
 	if res.Outcome != Unknown || res.Reason != "prepare the attempt: list pods: forbidden" {
 		t.Errorf("got %+v", res)
+	}
+}
+
+// TestWhatDoesNotApplyToTheRestIsNotTriedAgain: the blocked nodes make the check
+// inconclusive, which another attempt would not change.
+func TestWhatDoesNotApplyToTheRestIsNotTriedAgain(t *testing.T) {
+	var d diary
+	c := once("pod.other", &d, &NotApplicable{Lacks: "a second node"}, "sandbox.starts")
+	c.Converge = time.Minute
+	if res := result(t, newRunner(t, RunnerOptions{}, once("sandbox.starts", &d, pair("b", "")), c), c.ID); res.Attempts != 1 {
+		t.Errorf("%d attempts, want one", res.Attempts)
 	}
 }
 

@@ -3,6 +3,7 @@
 package evidence
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -59,6 +60,10 @@ func (k kubelet) open(ctx context.Context, file string, query url.Values) (io.Re
 // is what a kubelet answers that takes no queries.
 const listing = "<!doctype html>"
 
+// noUnit is what it answers of a service that is not in the journal
+// (kubernetes, pkg/kubelet/kubelet_server_journal.go).
+const noUnit = "options present and query resolved to log files"
+
 // journal saves what the kubelet tells of a unit's journal.
 func (k kubelet) journal(ctx context.Context, w *Writer, unit, file string) {
 	query := url.Values{"query": {unit}, "sinceTime": {w.since.UTC().Format(time.RFC3339)}}
@@ -70,17 +75,17 @@ func (k kubelet) journal(ctx context.Context, w *Writer, unit, file string) {
 		return
 	}
 	defer stream.Close()
-	start := make([]byte, len(listing))
-	n, err := io.ReadFull(stream, start)
-	if string(start[:n]) == listing {
+	// Peek's error is that there is less, which is fine.
+	answer := bufio.NewReader(stream)
+	start, _ := answer.Peek(len(noUnit) + 2)
+	switch start := strings.TrimSpace(string(start)); {
+	case strings.HasPrefix(start, listing):
 		w.fail(item, errors.New("this kubelet takes no log queries (enableSystemLogQuery in its configuration)"))
-		return
+	case strings.HasPrefix(start, noUnit):
+		w.fail(item, fmt.Errorf("no unit %s on this node", unit))
+	default:
+		w.save(item, answer)
 	}
-	if err != nil {
-		w.saveText(item, string(start[:n]))
-		return
-	}
-	w.save(item, io.MultiReader(bytes.NewReader(start), stream))
 }
 
 // logFile saves a file below /var/log.
