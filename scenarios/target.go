@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package scenarios is the faults, one per file, named by what happened. Each
-// registers itself; framework/scenario runs them. This file holds the verbs
-// that faults are made of.
+// registers itself; framework/scenario runs them. The verbs that faults are made
+// of are in target.go (the node to break), files.go (files on it),
+// packetfilter.go (iptables rules), objects.go (Kubernetes objects) and
+// coredns.go.
 package scenarios
 
 import (
@@ -13,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -35,6 +36,26 @@ func onNode(ctx context.Context, t scenario.Target, argv ...string) error {
 		return fmt.Errorf("run %q on %s: exit %d: %s", strings.Join(argv, " "), t.Node, out.Code, bytes.TrimSpace(out.Stderr))
 	}
 	return nil
+}
+
+// shell runs a script on the victim and wants it to succeed.
+func shell(ctx context.Context, t scenario.Target, script string) error {
+	return onNode(ctx, t, "sh", "-c", script)
+}
+
+// peer is a worker beside the victim.
+func peer(t scenario.Target) cluster.Node {
+	for _, n := range t.Cluster.Nodes {
+		if n.Name != t.Node && !n.ControlPlane {
+			return n
+		}
+	}
+	return cluster.Node{}
+}
+
+// onVictim is a kubectl command about what runs on the victim.
+func onVictim(t scenario.Target) string {
+	return "kubectl get pods -A -o wide --field-selector spec.nodeName=" + t.Node
 }
 
 // restartAgent replaces the CNI's pod on the victim and waits until the new one
@@ -84,27 +105,6 @@ func nodeReady(ctx context.Context, t scenario.Target) error {
 	})
 	if err != nil {
 		return fmt.Errorf("wait for node %s to be Ready: %w", t.Node, err)
-	}
-	return nil
-}
-
-// scaleCoreDNS sets the replicas of the CoreDNS Deployment and waits until that
-// many are ready, and no more exist.
-func scaleCoreDNS(ctx context.Context, t scenario.Target, replicas int32) error {
-	deployments := t.Cluster.Client.AppsV1().Deployments("kube-system")
-	scale := &autoscalingv1.Scale{
-		ObjectMeta: metav1.ObjectMeta{Name: "coredns", Namespace: "kube-system"},
-		Spec:       autoscalingv1.ScaleSpec{Replicas: replicas},
-	}
-	if _, err := deployments.UpdateScale(ctx, "coredns", scale, metav1.UpdateOptions{}); err != nil {
-		return fmt.Errorf("scale CoreDNS to %d: %w", replicas, err)
-	}
-	err := wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
-		d, err := deployments.Get(ctx, "coredns", metav1.GetOptions{})
-		return err == nil && d.Status.Replicas == replicas && d.Status.ReadyReplicas == replicas, nil
-	})
-	if err != nil {
-		return fmt.Errorf("wait for CoreDNS to have %d replicas: %w", replicas, err)
 	}
 	return nil
 }

@@ -4,7 +4,7 @@ package report
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -32,6 +32,9 @@ type Exam struct {
 	options    *config.Options
 	only       *string
 	list       *bool
+	keep       *bool
+	injectOnly *bool
+	heal       *string
 	nodeImage  *string
 	kubernetes *string
 	log        io.Writer
@@ -39,8 +42,13 @@ type Exam struct {
 	// Of the topology that is examined now.
 	session *session.Session
 	engine  *scenario.Engine
+	// dirty tells that a heal did not work: the next scenario gets a new cluster.
+	dirty    bool
+	started  time.Time
+	outcomes []scenario.Outcome
 	// dir holds what is kept of every step, of all topologies.
-	dir string
+	dir        string
+	kubeconfig string
 }
 
 // NewExam makes a spec of every registered scenario and defines the flags on
@@ -48,8 +56,11 @@ type Exam struct {
 func NewExam(fs *flag.FlagSet) *Exam {
 	e := &Exam{
 		options:    config.Register(fs),
-		only:       fs.String("scenario", "", "run only this scenario"),
+		only:       fs.String("scenario", "", "run only these scenarios, comma-separated"),
 		list:       fs.Bool("list-scenarios", false, "print the scenarios and run none"),
+		keep:       fs.Bool("keep-broken", false, "leave the fault of -scenario in place and print how to look at it and how to heal it"),
+		injectOnly: fs.Bool("inject-only", false, "make the fault of -scenario and look at nothing"),
+		heal:       fs.String("heal", "", "heal this scenario's fault in the cluster that has it, and run none"),
 		nodeImage:  fs.String("node-image", env("NODE_IMAGE", "auto"), "kind node image: auto, build or a reference"),
 		kubernetes: fs.String("kubernetes", env("KUBERNETES", ""), "Kubernetes minor version of the cluster (default: the newest there is)"),
 		log:        os.Stderr,
@@ -58,7 +69,7 @@ func NewExam(fs *flag.FlagSet) *Exam {
 	for _, topology := range slices.Sorted(maps.Keys(all)) {
 		Describe("topology "+topology, Label("topology:"+topology), Ordered, ContinueOnFailure, Serial, func() {
 			BeforeAll(func(ctx SpecContext) { succeed(e.open(ctx, topology)) })
-			AfterAll(func() { succeed(e.close()) })
+			AfterAll(func(ctx SpecContext) { succeed(errors.Join(e.finish(ctx), e.close())) })
 			for _, s := range all[topology] {
 				It(s.Name+": "+s.Title, Label("scenario:"+s.Name), func(ctx SpecContext) { e.examine(ctx, s) })
 			}
@@ -87,20 +98,97 @@ func (e *Exam) Run(t *testing.T, runSpecs RunSpecsFunc) {
 		}
 		return
 	}
-	if *e.only != "" {
-		if _, ok := scenario.Lookup(*e.only); !ok {
-			t.Fatalf("there is no scenario %q; make scenarios-list lists them", *e.only)
+	chosen, err := e.chosen()
+	if err != nil {
+		t.Fatal("cniproof: ", err)
+	}
+	if *e.injectOnly || *e.heal != "" {
+		if err := e.byHand(t.Context(), chosen); err != nil {
+			t.Fatal("cniproof: ", err)
 		}
+		return
+	}
+	if *e.only != "" {
 		suite.LabelFilter = "scenario: containsAny {" + *e.only + "}"
 	}
 	suite.FailOnEmpty = true
 	if err := e.options.Settle(flag.CommandLine); err != nil {
 		t.Fatal("cniproof: ", err)
 	}
+	e.started = time.Now()
 	runSpecs(t, "cniproof scenarios", suite, reporter)
 	if e.dir != "" {
 		fmt.Fprintln(e.log, "evidence of every step:", e.dir)
 	}
+}
+
+// chosen are the scenarios the flags name; none where they name none.
+func (e *Exam) chosen() ([]scenario.Scenario, error) {
+	explicit := false
+	flag.Visit(func(f *flag.Flag) { explicit = explicit || f.Name == "kubeconfig" })
+	if explicit {
+		return nil, &config.Problem{What: "scenarios break clusters, and -kubeconfig names one", Do: "leave it out: they run on a kind cluster made for them"}
+	}
+	if e.options.NodeAgent == config.AgentOn {
+		return nil, &config.Problem{What: "a node agent does not survive the faults of scenarios", Do: "leave -node-agent out: nodes are reached as containers"}
+	}
+	names := *e.only
+	if *e.heal != "" {
+		names = *e.heal
+	}
+	var all []scenario.Scenario
+	for _, name := range strings.FieldsFunc(names, func(r rune) bool { return r == ',' || r == ' ' }) {
+		s, ok := scenario.Lookup(name)
+		if !ok {
+			return nil, &config.Problem{What: fmt.Sprintf("there is no scenario %q", name), Do: "make scenarios-list lists them"}
+		}
+		all = append(all, s)
+	}
+	if (*e.keep || *e.injectOnly) && len(all) != 1 {
+		return nil, &config.Problem{What: "-keep-broken and -inject-only are for one fault", Do: "name it with -scenario"}
+	}
+	return all, nil
+}
+
+// byHand makes or heals a fault for people and other tools, and looks at nothing.
+func (e *Exam) byHand(ctx context.Context, chosen []scenario.Scenario) error {
+	s := chosen[0]
+	c, err := e.provider(s.Topology).Up(ctx)
+	if err != nil {
+		return err
+	}
+	if *e.heal != "" {
+		healed, err := scenario.HealLeftover(ctx, c, e.options.Timeouts)
+		switch {
+		case err != nil:
+			return err
+		case healed == "":
+			fmt.Fprintf(e.log, "cluster %s has no fault of ours\n", c.Name)
+		case healed != s.Name:
+			fmt.Fprintf(e.log, "healed %s, which was the fault in cluster %s\n", healed, c.Name)
+		default:
+			fmt.Fprintf(e.log, "healed %s in cluster %s\n", healed, c.Name)
+		}
+		return nil
+	}
+	if err := e.healLeftover(ctx, c); err != nil {
+		return err
+	}
+	look, err := scenario.Inject(ctx, c, s, e.options.Timeouts)
+	e.howToLook(s, look)
+	return err
+}
+
+// howToLook says what to do with a fault that stays.
+func (e *Exam) howToLook(s scenario.Scenario, look []string) {
+	fmt.Fprintf(e.log, "%s is in place: %s\n", s.Name, s.Title)
+	if kubeconfig := e.kubeconfig; kubeconfig != "" {
+		fmt.Fprintf(e.log, "  export KUBECONFIG=%s\n", kubeconfig)
+	}
+	for _, command := range look {
+		fmt.Fprintf(e.log, "  look: %s\n", command)
+	}
+	fmt.Fprintf(e.log, "  heal: go test ./scenarios -count=1 -v -heal %s\n", s.Name)
 }
 
 // succeed ends the spec with the error's own words.
@@ -110,14 +198,30 @@ func succeed(err error) {
 	}
 }
 
+// provider is where the cluster of a topology comes from.
+func (e *Exam) provider(topology string) cluster.Provider {
+	return following{cluster.Kind(cluster.KindOptions{
+		Topology: topology, NodeImage: *e.nodeImage, Kubernetes: *e.kubernetes, Timeouts: e.options.Timeouts, Log: e.log,
+	}), &e.kubeconfig}
+}
+
+// following remembers where the kubeconfig of the last cluster is.
+type following struct {
+	cluster.Provider
+	kubeconfig *string
+}
+
+func (f following) Up(ctx context.Context) (*cluster.Cluster, error) {
+	c, err := f.Provider.Up(ctx)
+	*f.kubeconfig = f.Provider.Kubeconfig()
+	return c, err
+}
+
 // open makes the cluster of a topology and deploys the fixtures. A
 // *config.Problem is for the person who started the run.
 func (e *Exam) open(ctx context.Context, topology string) error {
-	provider := cluster.Kind(cluster.KindOptions{
-		Topology: topology, NodeImage: *e.nodeImage, Kubernetes: *e.kubernetes, Timeouts: e.options.Timeouts, Log: e.log,
-	})
 	var err error
-	e.session, err = session.New(session.Input{Options: e.options, Provider: provider, Connected: e.healLeftover, Log: e.log})
+	e.session, err = session.New(session.Input{Options: e.options, Provider: e.provider(topology), Connected: e.healLeftover, Log: e.log})
 	if err != nil {
 		return err
 	}
@@ -127,7 +231,31 @@ func (e *Exam) open(ctx context.Context, topology string) error {
 		return err
 	}
 	e.engine = scenario.On(e.session)
+	e.engine.Keep = *e.keep
 	return nil
+}
+
+// finish looks at all checks once more, unless it is known already that
+// something is wrong.
+func (e *Exam) finish(ctx context.Context) error {
+	if e.engine == nil || e.dirty || *e.keep || ctx.Err() != nil {
+		return nil
+	}
+	e.engine.Log = func(format string, args ...any) { fmt.Fprintf(e.log, format+"\n", args...) }
+	return e.engine.Finish(ctx)
+}
+
+// replace gives the scenarios that follow a cluster in which no fault is.
+func (e *Exam) replace(ctx context.Context, topology string) error {
+	fmt.Fprintf(e.log, "the cluster of topology %s is not as it was: replacing it\n", topology)
+	if err := e.close(); err != nil {
+		fmt.Fprintf(e.log, "close the old one: %v\n", err)
+	}
+	e.dirty = false
+	if err := e.provider(topology).Down(ctx); err != nil {
+		return err
+	}
+	return e.open(ctx, topology)
 }
 
 // close removes what was deployed, also after an interrupt; the cluster stays.
@@ -150,18 +278,37 @@ func (e *Exam) healLeftover(ctx context.Context, c *cluster.Cluster) error {
 
 // examine is the body of every spec.
 func (e *Exam) examine(ctx SpecContext, s scenario.Scenario) {
+	if e.dirty {
+		succeed(e.replace(ctx, s.Topology))
+	}
 	start := time.Now()
 	log := func(format string, args ...any) {
 		fmt.Fprintf(e.log, "%6.1fs  "+format+"\n", append([]any{time.Since(start).Seconds()}, args...)...)
 	}
 	e.engine.Log = log
 	out, err := e.engine.Run(ctx, s)
+	e.dirty = !out.Healed && !*e.keep
+	e.outcomes = append(e.outcomes, out)
 	dir := filepath.Join(e.session.Dir, s.Name)
-	if data, jsonErr := json.MarshalIndent(out, "", "  "); jsonErr == nil {
-		_ = os.WriteFile(filepath.Join(dir, "scenario.json"), data, 0o644) // the outcome is judged below all the same
-	}
 	AddReportEntry("evidence", dir)
-	succeed(err)
+	if *e.keep && err == nil {
+		e.howToLook(s, nil)
+	}
+	succeed(errors.Join(err, e.score()))
+}
+
+// score writes scoreboard.json and scoreboard.md, after every scenario, so that
+// an interrupt loses nothing.
+func (e *Exam) score() error {
+	board := scenario.Score(e.started, e.outcomes)
+	data, err := encode(board)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		replace(filepath.Join(e.dir, "scoreboard.json"), data),
+		replace(filepath.Join(e.dir, "scoreboard.md"), []byte(board.Markdown())),
+	)
 }
 
 func env(name, otherwise string) string {

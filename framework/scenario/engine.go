@@ -15,6 +15,7 @@ import (
 	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/diagnosis"
+	"github.com/cniproof/cniproof/framework/evidence"
 	"github.com/cniproof/cniproof/framework/session"
 )
 
@@ -34,9 +35,16 @@ type Outcome struct {
 	// Named is the top finding and Confidence its own.
 	Named      diagnosis.Code `json:"named"`
 	Confidence float64        `json:"confidence"`
+	// Steps are the steps of the evidence of the first check of Breaks: how many
+	// were collected of how many there are.
+	Steps      int `json:"steps"`
+	StepsTotal int `json:"stepsTotal"`
 	// Healed tells that all checks passed again, after RecoveredIn.
 	Healed      bool          `json:"healed"`
 	RecoveredIn time.Duration `json:"recoveredInNanoseconds"`
+	// Took is all of it, and Problem what did not hold, empty when all did.
+	Took    time.Duration `json:"tookNanoseconds"`
+	Problem string        `json:"problem,omitempty"`
 	// Broken is the folder with the results and evidence of the broken cluster,
 	// relative to the run's.
 	Broken string `json:"broken"`
@@ -58,12 +66,17 @@ type Engine struct {
 	// Look starts a new round whose files go to the folder name.
 	Look     func(name string) (Round, error)
 	Timeouts config.Timeouts
+	// Keep leaves the fault in place for people to look at; HealLeftover heals it.
+	Keep bool
 	// Log takes one line per step.
 	Log func(format string, args ...any)
 
 	// healthy is set while the last look found nothing wrong and no fault was
 	// made since: the look after one scenario is the look before the next.
 	healthy bool
+	// suspects are the checks that did not pass while the last fault was there:
+	// those that have to pass again. nil is all.
+	suspects []string
 }
 
 // On is the engine for an open session; Log is left to set.
@@ -75,38 +88,45 @@ func On(s *session.Session) *Engine {
 }
 
 // Run runs one scenario: checks pass, Inject, Breaks are red and nothing else
-// is, Expects is the top finding, Heal, checks pass. The error says which of
-// these did not hold; the Outcome is filled in as far as it came. Heal happens
-// whatever the error, and when ctx ends.
+// is, Expects is the top finding, Heal, and every check that did not pass passes
+// again. The error says which of these did not hold; the Outcome is filled in as
+// far as it came. Heal happens whatever the error, and when ctx ends.
 func (e *Engine) Run(ctx context.Context, s Scenario) (Outcome, error) {
-	out := Outcome{Scenario: s.Name, Expects: s.Expects}
-	c := e.Cluster
-	if !c.Owned {
-		return out, &config.Problem{What: "cluster " + c.Name + " is not one this harness created", Do: "run scenarios on a kind cluster of ours (make scenario-" + s.Name + " makes one)"}
+	start := time.Now()
+	out, err := e.run(ctx, s)
+	if out.Took = time.Since(start); err != nil {
+		out.Problem = err.Error()
 	}
-	victim, err := victim(c)
+	return out, err
+}
+
+func (e *Engine) run(ctx context.Context, s Scenario) (Outcome, error) {
+	out := Outcome{Scenario: s.Name, Expects: s.Expects}
+	target, err := target(e.Cluster, s)
 	if err != nil {
 		return out, err
 	}
-	target := Target{Cluster: c, Node: victim}
-	out.Node = victim
+	out.Node = target.Node
 	e.Log("%s: %s", s.Name, s.Title)
 
 	if !e.healthy {
-		if _, err := e.recover(ctx, s, "before"); err != nil {
+		if _, err := e.recover(ctx, s, "before", e.ids()); err != nil {
 			return out, fmt.Errorf("the cluster is not healthy before the fault: %w", err)
 		}
 	}
 	e.Log("healthy before: every required check passes")
-	e.healthy = false
+	e.healthy, e.suspects = false, nil
 
-	note := record{Scenario: s.Name, Cluster: c.Name, Node: victim, Injected: time.Now()}
+	note := record{Scenario: s.Name, Cluster: e.Cluster.Name, Node: target.Node, Injected: time.Now()}
 	if err := note.write(); err != nil {
 		return out, fmt.Errorf("write down the fault before making it: %w", err)
 	}
 	brokenErr := e.breakIt(ctx, s, target, &out)
 	if brokenErr != nil {
 		e.Log("FAILED: %v", brokenErr)
+	}
+	if e.Keep {
+		return out, brokenErr
 	}
 	healErr := e.heal(ctx, s, target, &out)
 	if healErr == nil {
@@ -178,23 +198,35 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 // those that did.
 func (e *Engine) judge(ctx context.Context, s Scenario, round Round, out *Outcome) error {
 	defer round.Ahead(ctx, e.ids())()
+	suspects := slices.Clone(s.Breaks)
 	for _, c := range e.Checks {
 		result, err := round.Check(ctx, c.ID)
 		if err != nil {
 			return err
 		}
+		if result.Outcome != check.Passed && result.Outcome != check.NotApplied && !slices.Contains(suspects, c.ID) {
+			suspects = append(suspects, c.ID)
+		}
 		if result.Outcome != check.Failed {
 			continue
 		}
 		out.Red = append(out.Red, c.ID)
-		if !slices.Contains(s.Breaks, c.ID) && !slices.Contains(s.MayBreak, c.ID) {
+		if !s.breaks(c) {
 			out.Unlisted = append(out.Unlisted, c.ID)
 			e.Log("red and not listed: %s: %s", c.ID, result.Reason)
 		}
 	}
+	if ctx.Err() == nil {
+		e.suspects = suspects
+	}
 	bundles, err := round.Bundles()
 	if err != nil {
 		return err
+	}
+	for _, item := range bundles[s.Breaks[0]].Manifest.Items {
+		if out.StepsTotal++; item.Status == evidence.Collected {
+			out.Steps++
+		}
 	}
 	var errs []error
 	for _, id := range s.Breaks {
@@ -233,17 +265,31 @@ func (e *Engine) heal(ctx context.Context, s Scenario, target Target, out *Outco
 		e.Log("healed after the interrupt; not verified")
 		return nil
 	}
-	took, err := e.recover(ctx, s, "after")
+	suspects := e.suspects
+	if suspects == nil {
+		suspects = e.ids()
+	}
+	took, err := e.recover(ctx, s, "after", suspects)
 	if err != nil {
 		return fmt.Errorf("not healed: %w", err)
 	}
 	e.healthy, out.Healed, out.RecoveredIn = true, true, took
-	e.Log("healed: every required check passes again, %.1f s after the heal", took.Seconds())
+	e.Log("healed: each of the %d checks that did not pass does again, %.1f s after the heal", len(suspects), took.Seconds())
 	return nil
 }
 
-// recover waits until every required check passes.
-func (e *Engine) recover(ctx context.Context, s Scenario, when string) (time.Duration, error) {
+// Finish looks at all checks once more, since after each scenario only those
+// were that it had broken.
+func (e *Engine) Finish(ctx context.Context) error {
+	e.Log("looking at every check once more")
+	if _, err := e.recover(ctx, Scenario{Name: "at the end"}, "after", e.ids()); err != nil {
+		return fmt.Errorf("something is left of the faults: %w", err)
+	}
+	return nil
+}
+
+// recover waits until those of the checks that are required pass.
+func (e *Engine) recover(ctx context.Context, s Scenario, when string, ids []string) (time.Duration, error) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Recover)
 	defer cancel()
@@ -252,7 +298,7 @@ func (e *Engine) recover(ctx context.Context, s Scenario, when string) (time.Dur
 		if err != nil {
 			return 0, err
 		}
-		results, err := e.all(ctx, round)
+		results, err := all(ctx, round, ids)
 		if err != nil {
 			return 0, err
 		}
@@ -267,12 +313,12 @@ func (e *Engine) recover(ctx context.Context, s Scenario, when string) (time.Dur
 	}
 }
 
-// all are the results of every check of the round.
-func (e *Engine) all(ctx context.Context, round Round) ([]check.Result, error) {
-	defer round.Ahead(ctx, e.ids())()
+// all are the results of these checks.
+func all(ctx context.Context, round Round, ids []string) ([]check.Result, error) {
+	defer round.Ahead(ctx, ids)()
 	var results []check.Result
-	for _, c := range e.Checks {
-		result, err := round.Check(ctx, c.ID)
+	for _, id := range ids {
+		result, err := round.Check(ctx, id)
 		if err != nil {
 			return nil, err
 		}
@@ -287,6 +333,15 @@ func (e *Engine) ids() []string {
 		ids[i] = c.ID
 	}
 	return ids
+}
+
+// target is what the scenario may break. A cluster that is not ours is refused.
+func target(c *cluster.Cluster, s Scenario) (Target, error) {
+	if !c.Owned {
+		return Target{}, &config.Problem{What: "cluster " + c.Name + " is not one this harness created", Do: "run scenarios on a kind cluster of ours (make scenario-" + s.Name + " makes one)"}
+	}
+	node, err := victim(c)
+	return Target{Cluster: c, Node: node}, err
 }
 
 // victim is the node to break: the last Ready worker, so that the control plane

@@ -61,6 +61,28 @@ func (r record) remove() error {
 	return nil
 }
 
+// Inject makes the fault and no more: nothing is looked at before or after.
+// HealLeftover heals it. It returns the commands that show it.
+func Inject(ctx context.Context, c *cluster.Cluster, s Scenario, timeouts config.Timeouts) (look []string, err error) {
+	t, err := target(c, s)
+	if err != nil {
+		return nil, err
+	}
+	note := record{Scenario: s.Name, Cluster: c.Name, Node: t.Node, Injected: time.Now()}
+	if err := note.write(); err != nil {
+		return nil, fmt.Errorf("write down the fault before making it: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeouts.Inject)
+	defer cancel()
+	if err := s.Inject(ctx, t); err != nil {
+		return nil, fmt.Errorf("inject %s on %s: %w", s.Name, t.Node, err)
+	}
+	if s.Look != nil {
+		look = s.Look(t)
+	}
+	return look, nil
+}
+
 // HealLeftover heals the fault that a killed run left in c, if there is one. It
 // returns the scenario's name, "" when there was none. The heal is not verified
 // here: the checks that follow do that.

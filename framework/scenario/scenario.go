@@ -7,7 +7,9 @@ package scenario
 
 import (
 	"context"
+	"slices"
 
+	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/diagnosis"
 )
@@ -25,7 +27,8 @@ type Scenario struct {
 	Topology string
 	// Breaks are the IDs of the checks that must go red.
 	Breaks []string
-	// MayBreak are checks that may go red with it without being wrong.
+	// MayBreak are checks, or whole areas, that may go red with it without being
+	// wrong.
 	MayBreak []string
 	// Inject makes the fault. It may leave half of it behind on error: Heal
 	// always follows.
@@ -35,6 +38,11 @@ type Scenario struct {
 	Heal func(ctx context.Context, t Target) error
 	// Look lists commands that show the fault while it is in place.
 	Look func(t Target) []string
+}
+
+// breaks tells whether the check may be red while the fault is there.
+func (s Scenario) breaks(c check.Check) bool {
+	return slices.Contains(s.Breaks, c.ID) || slices.Contains(s.MayBreak, c.ID) || slices.Contains(s.MayBreak, c.Area())
 }
 
 // Target is the cluster and the node to break.

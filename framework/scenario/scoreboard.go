@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cniproof/cniproof/framework/diagnosis"
+)
+
+// Scoreboard is how the harness did: a row per scenario, as plain data.
+type Scoreboard struct {
+	Started   time.Time `json:"started"`
+	Scenarios []Outcome `json:"scenarios"`
+	// Detected are the scenarios whose checks went red, Named those whose cause
+	// was the top finding, Healed those after which the checks passed again, and
+	// Clean those of which all that and nothing unlisted red can be said.
+	Detected int `json:"detected"`
+	Named    int `json:"named"`
+	Healed   int `json:"healed"`
+	Clean    int `json:"clean"`
+	// Confusion counts for each expected cause what was named, "nothing" where
+	// nothing was.
+	Confusion map[diagnosis.Code]map[string]int `json:"confusion"`
+}
+
+// Score makes a scoreboard of outcomes.
+func Score(started time.Time, outcomes []Outcome) Scoreboard {
+	b := Scoreboard{Started: started, Scenarios: outcomes, Confusion: map[diagnosis.Code]map[string]int{}}
+	for _, o := range outcomes {
+		if o.AllRed > 0 {
+			b.Detected++
+		}
+		if o.Named == o.Expects {
+			b.Named++
+		}
+		if o.Healed {
+			b.Healed++
+		}
+		if o.Problem == "" {
+			b.Clean++
+		}
+		if b.Confusion[o.Expects] == nil {
+			b.Confusion[o.Expects] = map[string]int{}
+		}
+		b.Confusion[o.Expects][named(o)]++
+	}
+	return b
+}
+
+func named(o Outcome) string {
+	if o.Named == "" {
+		return "nothing"
+	}
+	return string(o.Named)
+}
+
+// Markdown is the scoreboard for people.
+func (b Scoreboard) Markdown() string {
+	var text strings.Builder
+	total := len(b.Scenarios)
+	fmt.Fprintf(&text, "%d scenarios: %d detected, %d named, %d healed; %d without any objection\n\n", total, b.Detected, b.Named, b.Healed, b.Clean)
+	text.WriteString("| scenario | expected | named | confidence | first red | all red | evidence | healed | took |\n|---|---|---|---|---|---|---|---|---|\n")
+	for _, o := range b.Scenarios {
+		verdict := named(o)
+		if o.Named == o.Expects {
+			verdict = "the same"
+		}
+		healed := "no"
+		if o.Healed {
+			healed = "yes"
+		}
+		fmt.Fprintf(&text, "| %s | %s | %s | %.2f | %s | %s | %d of %d | %s | %s |\n",
+			o.Scenario, o.Expects, verdict, o.Confidence, inSeconds(o.FirstRed), inSeconds(o.AllRed), o.Steps, o.StepsTotal, healed, inSeconds(o.Took))
+	}
+	text.WriteString("\nConfusion: every expected cause was named itself")
+	wrong := 0
+	for _, o := range b.Scenarios {
+		if o.Named != o.Expects {
+			if wrong++; wrong == 1 {
+				text.WriteString(", but for\n\n| expected | named | scenario |\n|---|---|---|\n")
+			}
+			fmt.Fprintf(&text, "| %s | %s | %s |\n", o.Expects, named(o), o.Scenario)
+		}
+	}
+	if wrong == 0 {
+		text.WriteString(".\n")
+	}
+	problems := slices.DeleteFunc(slices.Clone(b.Scenarios), func(o Outcome) bool { return o.Problem == "" })
+	if len(problems) > 0 {
+		text.WriteString("\nObjections:\n\n")
+	}
+	for _, o := range problems {
+		fmt.Fprintf(&text, "- %s: %s\n", o.Scenario, strings.ReplaceAll(o.Problem, "\n", "; "))
+	}
+	return text.String()
+}
+
+func inSeconds(d time.Duration) string {
+	if d == 0 {
+		return "never"
+	}
+	return fmt.Sprintf("%.0f s", d.Seconds())
+}
