@@ -85,7 +85,7 @@ var _ = Register(Rule{
 	Hint:       "The plugin uses a kubeconfig that the CNI's pod wrote (its token ages), the agent its ServiceAccount and the roles bound to it.",
 	Suppresses: []Code{CNIDaemonCrashLoop, CNIDaemonUnreachable, SandboxStale, CoreDNSDown, NotNetworkApplication, CNIConfigMissing},
 	Fix: []string{
-		"kubectl -n kube-system delete pod <the CNI's pod on <node>>   # writes a kubeconfig with a new token",
+		"kubectl -n <its namespace> delete pod <the CNI's pod on <node>>   # writes a kubeconfig with a new token",
 		"kubectl auth can-i --list --as=system:serviceaccount:kube-system:<the CNI's ServiceAccount>",
 		"kubectl apply -f <the CNI's manifest>   # restores its ClusterRole and ClusterRoleBinding",
 	},
@@ -110,7 +110,7 @@ var _ = Register(Rule{
 	Suppresses: []Code{CNIAPIServerUnreachable, CNIDaemonCrashLoop, CNIDaemonUnreachable, SandboxStale, CoreDNSDown, NotNetworkApplication, CNIConfigMissing},
 	Fix: []string{
 		"openssl s_client -connect <API server> </dev/null 2>/dev/null | openssl x509 -noout -dates -issuer -ext subjectAltName   # on <node>",
-		"kubectl -n kube-system delete pod <the CNI's pod on <node>>   # writes its kubeconfig with the cluster's CA again",
+		"kubectl -n <its namespace> delete pod <the CNI's pod on <node>>   # writes its kubeconfig with the cluster's CA again",
 		"timedatectl   # on <node>: is the clock right?",
 	},
 	Refutes: "openssl verifying the API server's certificate with the CA in the CNI's kubeconfig",

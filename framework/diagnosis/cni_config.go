@@ -41,8 +41,8 @@ var _ = Register(Rule{
 	Suppresses: []Code{CNIDaemonUnreachable, CoreDNSDown, KubeProxyDown, SandboxStale, NetworkPolicyBlocks,
 		ServiceSelectorMismatch, DNSUpstreamFailure, EgressBlocked, NotNetworkApplication},
 	Fix: []string{
-		"kubectl -n kube-system get pods -o wide --field-selector spec.nodeName=<node>   # is the CNI's own pod there, and ready?",
-		"kubectl -n kube-system delete pod <the CNI's pod on <node>>   # its init container writes the configuration again",
+		"kubectl get pods -A -o wide --field-selector spec.nodeName=<node>   # is the CNI's own pod there, and ready?",
+		"kubectl -n <its namespace> delete pod <the CNI's pod on <node>>   # its init container writes the configuration again",
 		"crictl info | grep -i confDir   # on <node>: is it the directory the CNI writes to?",
 	},
 	Refutes: "a file *.conf, *.conflist or *.json in the runtime's CNI configuration directory that parses",

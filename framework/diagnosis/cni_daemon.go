@@ -52,7 +52,7 @@ var _ = Register(Rule{
 	Hint:       "The plugin that the runtime executes asks an agent (a DaemonSet's pod) for an address or for state; while the agent is away, pods neither start nor stop.",
 	Suppresses: []Code{CoreDNSDown, SandboxStale, ServiceSelectorMismatch, NotNetworkApplication, NodeRouteMissing, NetworkPolicyBlocks},
 	Fix: []string{
-		"kubectl -n kube-system get pods -o wide --field-selector spec.nodeName=<node>   # is the agent there, and why not?",
+		"kubectl get pods -A -o wide --field-selector spec.nodeName=<node>   # is the agent there, and why not?",
 		"kubectl -n kube-system get ds   # desired against ready; a nodeSelector or a taint may keep it away",
 		"kubectl -n kube-system rollout restart ds/<the CNI's DaemonSet>",
 	},

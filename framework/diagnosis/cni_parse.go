@@ -73,7 +73,7 @@ var _ = Register(Rule{
 	Suppresses: []Code{CNIConfigMissing, CNIDaemonUnreachable, CoreDNSDown, SandboxStale},
 	Fix: []string{
 		"for f in /etc/cni/net.d/*.conf*; do echo $f; jq . $f > /dev/null; done   # on <node>: names the file and the place",
-		"kubectl -n kube-system delete pod <the CNI's pod on <node>>   # it writes its file again; remove files that are nobody's",
+		"kubectl -n <its namespace> delete pod <the CNI's pod on <node>>   # it writes its file again; remove files that are nobody's",
 	},
 	Refutes: "every file of the CNI configuration directory being valid JSON with name, cniVersion and type or plugins",
 	Looks:   []fact.Sort{fact.KubeletLog, fact.RuntimeLog},

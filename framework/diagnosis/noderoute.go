@@ -31,7 +31,7 @@ var _ = Register(Rule{
 	Suppresses: []Code{CoreDNSDown, ServiceSelectorMismatch, DNSUpstreamFailure, NotNetworkApplication, EgressBlocked, MTUMismatch, IngressBlocked},
 	Fix: []string{
 		"ip route   # on <node>: one line per other node's pod range",
-		"kubectl -n kube-system delete pod <the CNI's pod on <node>>   # it sets its routes again at start",
+		"kubectl -n <its namespace> delete pod <the CNI's pod on <node>>   # it sets its routes again at start",
 		"kubectl describe node <node> | grep -A8 Conditions   # NetworkUnavailable tells of a cloud's route controller",
 	},
 	Refutes: "ip route get <a pod's address on the other node> naming the overlay or the other node",

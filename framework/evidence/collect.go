@@ -85,6 +85,7 @@ func Collect(ctx context.Context, r Request) (Manifest, error) {
 		})
 	}
 	running.Wait()
+	run.compare()
 	return b.close()
 }
 

@@ -5,6 +5,8 @@ package report
 import (
 	"fmt"
 	"net/url"
+	"os"
+	"path"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	. "github.com/onsi/ginkgo/v2" //nolint:revive // the field's idiom
 
 	"github.com/cniproof/cniproof/framework/config"
+	"github.com/cniproof/cniproof/framework/evidence"
 	"github.com/cniproof/cniproof/framework/session"
 )
 
@@ -33,6 +36,12 @@ func bundles(round *session.Round, dir string) ([]Bundle, error) {
 			bundle.CollectNext = u.CollectNext
 			for _, o := range u.RuledOut {
 				bundle.RuledOut = append(bundle.RuledOut, fmt.Sprintf("%s: %s", o.Code, o.Why))
+			}
+		}
+		for _, i := range b.Manifest.Items {
+			// What cannot be read is in the manifest all the same.
+			if text, err := os.ReadFile(filepath.Join(b.Dir, filepath.FromSlash(i.Path))); path.Dir(i.Path) == evidence.Differences && i.Note == "" && err == nil {
+				bundle.Differences = append(bundle.Differences, Differences{i.Node, cut(string(text))})
 			}
 		}
 		list = append(list, bundle)

@@ -67,7 +67,8 @@ func reasonLine(data []byte, file string) Quote {
 }
 
 // notEvidence are files that tell conclusions, not observations: reading them
-// would make a diagnosis confirm itself or copy somebody's answer.
+// would make a diagnosis confirm itself or copy somebody's answer. So would what
+// is in a folder "differences" (evidence.Differences): lines of a healthy node.
 var notEvidence = map[string]bool{
 	"diagnosis.json": true, "verdict.json": true, "report.json": true, "report.html": true, "summary.md": true,
 	"junit.xml": true, "cause.txt": true,

@@ -47,7 +47,7 @@ func Gather(files []File) *Facts {
 	var empty []Skipped
 	for _, f := range files {
 		base := path.Base(f.Name)
-		if notEvidence[base] || base == "manifest.json" || base == "check.json" && g.facts.Check != nil {
+		if notEvidence[base] || path.Base(path.Dir(f.Name)) == "differences" || base == "manifest.json" || base == "check.json" && g.facts.Check != nil {
 			continue
 		}
 		switch err := g.read(f); {
