@@ -44,6 +44,9 @@ type Options struct {
 	// NodeAgent says whether the run deploys a privileged pod on every node to
 	// run read-only commands there: AgentAuto, AgentOn or AgentOff.
 	NodeAgent string
+	// Pseudonymize makes a second copy of all that the run left behind, with
+	// addresses and names replaced.
+	Pseudonymize bool
 	// Strict makes advisory checks count in the verdict.
 	Strict bool
 
@@ -75,6 +78,7 @@ func Register(fs *flag.FlagSet) *Options {
 	fs.Var((*list)(&o.EgressNoProxy), "egress-no-proxy", "comma-separated hosts, domains and ranges that pods reach without -egress-proxy, as in NO_PROXY")
 	fs.BoolVar(&o.LoadBalancer, "load-balancer", false, "create a Service of type LoadBalancer to check it; a cloud may charge for that")
 	fs.StringVar(&o.NodeAgent, "node-agent", AgentAuto, "deploy a privileged pod on every node to read its state and logs: auto (where there is no other way onto the nodes and admission allows it), on or off")
+	fs.BoolVar(&o.Pseudonymize, "pseudonymize", false, "copy reports and evidence to <artifacts>/pseudonymized with addresses and names replaced, each by the same everywhere")
 	fs.BoolVar(&o.Strict, "strict", false, "advisory checks count in the verdict")
 	return o
 }

@@ -43,8 +43,8 @@ var _ = Register(Rule{
 	Hint:       "The agent of the CNI on a node does not stay up, so nothing programs routes, rules and addresses there.",
 	Suppresses: []Code{CNIDaemonUnreachable, CNIConfigMissing, NodeRouteMissing, CoreDNSDown, NotNetworkApplication, SandboxStale, ServiceSelectorMismatch, DNSUpstreamFailure, KubeProxyDown, MTUMismatch},
 	Fix: []string{
-		"kubectl -n kube-system logs <the CNI's pod on <node>> --all-containers --previous   # what it said before it exited",
-		"kubectl -n kube-system describe pod <the CNI's pod on <node>>   # exit code, last state, failing probe",
+		"kubectl -n <its namespace> logs <the CNI's pod on <node>> --all-containers --previous   # what it said before it exited",
+		"kubectl -n <its namespace> describe pod <the CNI's pod on <node>>   # exit code, last state, failing probe",
 	},
 	Refutes: "the CNI's pod being Running and Ready with a steady restart count",
 	Looks:   []fact.Sort{fact.PodStatus},

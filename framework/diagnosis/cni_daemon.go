@@ -53,8 +53,8 @@ var _ = Register(Rule{
 	Suppresses: []Code{CoreDNSDown, SandboxStale, ServiceSelectorMismatch, NotNetworkApplication, NodeRouteMissing, NetworkPolicyBlocks},
 	Fix: []string{
 		"kubectl get pods -A -o wide --field-selector spec.nodeName=<node>   # is the agent there, and why not?",
-		"kubectl -n kube-system get ds   # desired against ready; a nodeSelector or a taint may keep it away",
-		"kubectl -n kube-system rollout restart ds/<the CNI's DaemonSet>",
+		"kubectl get ds -A   # desired against ready; a nodeSelector or a taint may keep it away",
+		"kubectl -n <its namespace> rollout restart ds/<the CNI's DaemonSet>",
 	},
 	Refutes: "the agent's pod running and ready on the node, and its socket, port or file being there",
 	Looks:   []fact.Sort{fact.PodStatus, fact.RuntimeLog},

@@ -64,12 +64,12 @@ type Bundle struct {
 	Manifest evidence.Manifest `json:"manifest"`
 	// Findings are best first. Without any, RuledOut are the causes that the
 	// evidence excludes and CollectNext what would help.
-	Findings    []diagnosis.Finding `json:"findings,omitempty"`
+	Findings []diagnosis.Finding `json:"findings,omitempty"`
 	// Differences are what sets each node of the failure apart from
 	// Manifest.Subject.Healthy, as evidence.Differences has it.
 	Differences []Differences `json:"differences,omitempty"`
-	RuledOut    []string            `json:"ruledOut,omitempty"`
-	CollectNext []string            `json:"collectNext,omitempty"`
+	RuledOut    []string      `json:"ruledOut,omitempty"`
+	CollectNext []string      `json:"collectNext,omitempty"`
 }
 
 // Differences are those of one node.

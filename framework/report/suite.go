@@ -238,6 +238,9 @@ func (s *Suite) finish(t *testing.T) {
 	if s.round != nil {
 		fmt.Fprintln(s.log, Summary(run))
 	}
+	if s.options.Pseudonymize && pseudonymize(s.log, s.session.Dir, run.Cluster) != nil {
+		t.Fail()
+	}
 	fmt.Fprintln(s.log, "report:", filepath.Join(s.session.Dir, "report.html"))
 	if s.problem != nil {
 		fmt.Fprintln(s.log, "cniproof:", s.problem)
