@@ -25,7 +25,7 @@ conformance: ## check the cluster of KUBECONFIG, or a kind cluster made here, an
 	$(GO) test ./suites -v -count=1 -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
 
 .PHONY: test
-test: lint unit topologies suites scenarios ## unit tests, the suites on healthy kind clusters, the scenarios
+test: lint unit fuzz topologies suites foreign scenarios ## unit tests, the suites on healthy kind clusters, the scenarios
 
 .PHONY: lint
 lint: ## gofmt, go vet, go mod tidy
@@ -37,10 +37,26 @@ lint: ## gofmt, go vet, go mod tidy
 unit: ## unit tests; they need no cluster
 	$(GO) test ./framework/... ./fixtures/... ./kind-configs/...
 
+# How long each parser is fuzzed.
+FUZZTIME ?= 3s
+
+.PHONY: fuzz
+fuzz: ## each fuzz test for FUZZTIME
+	@for dir in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n 1 dirname | sort -u); do \
+		for name in $$(git grep -ho '^func Fuzz[A-Za-z0-9]*' -- "$$dir/*_test.go" | cut -d' ' -f2); do \
+			$(GO) test "./$$dir" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; \
+	done
+
 .PHONY: suites
 suites: ## the suites on a kind cluster made here, whatever KUBECONFIG says
 	@kubeconfig=$$($(UP)) || exit 1; \
 	$(GO) test ./suites/... -v -p 1 -count=1 -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
+
+.PHONY: foreign
+foreign: ## what asks nodes, on a kind cluster made here as on one of somebody else's: a kubeconfig, no containers
+	@kubeconfig=$$($(UP)) || exit 1; \
+	DOCKER_HOST=unix:///nonexistent $(GO) test ./suites -v -count=1 -timeout 30m -kubeconfig "$$kubeconfig" -areas node,cni,sandbox $(ARGS)
 
 # Clusters other than the default one that the suites must pass on.
 TOPOLOGIES ?= dual-stack ipv6

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
 
 // manifestName is the file that lists what a bundle holds and lacks.
@@ -96,7 +98,7 @@ func (b *bundle) store(item Item, content []byte) {
 			b.manifest.Items = append(b.manifest.Items, item)
 			return
 		}
-		c := &cutter{limit: int(b.left) - smallest/2}
+		c := &cutter{limit: int(b.left) - smallest/2, telling: fact.Telling()}
 		_, _ = c.Write(content)
 		content, item.Reason = c.kept()
 		item.Truncated = true

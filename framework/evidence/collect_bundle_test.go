@@ -18,6 +18,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
+// Secrets of kinds that are known by what they look like.
+const (
+	jwt    = "eyJhbGciOiJSUzI1NiIsImtpZCI6IkxyUSJ9.eyJpc3MiOiJrdWJlcm5ldGVzL3NlcnZpY2VhY2NvdW50In0.c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
+	keyPEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA0Z3VS5JJcds3xfn/ygWyF8PbnGy0AHB7MhgHcTz6sE2I2yPB\naFDrBz9vFqU4zK9T4y0yVwYh0n9wq1YJ5l8Rkw==\n-----END RSA PRIVATE KEY-----\n"
+	key64  = "LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQpNSUlFb3dJQkFBS0NBUUVBMFozVlM1SkpjZHMzeGZuCg=="
+)
+
 // planted are secrets that lie on the fake nodes and in the fake cluster.
 var planted = []string{"correct-horse-battery", "hunter2hunter2", jwt, "MIIEowIBAAKCAQEA0Z3", key64, "pa55word", "c2VjcmV0LXNlY3JldA=="}
 

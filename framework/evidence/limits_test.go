@@ -179,3 +179,32 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		t.Errorf("Open = %+v, %v", m, err)
 	}
 }
+
+// TestCutterKeepsWhatRulesLookFor: the line that names the cause is in the middle
+// of a log that is cut, and another one says the same a thousand times.
+func TestCutterKeepsWhatRulesLookFor(t *testing.T) {
+	const telling = "E1122 10:00:01.5 1 kubelet.go:1] failed to find plugin \"bridge\" in path [/opt/cni/bin]"
+	c := &cutter{limit: 20_000, telling: func(line string) bool { return strings.Contains(line, "failed to") }}
+	for i := range 50_000 {
+		line := fmt.Sprintf("I1122 10:00:%02d.%d 1 kubelet.go:2] nothing to see", i%60, i)
+		switch {
+		case i == 20_000:
+			line = telling
+		case i%50 == 0:
+			line = fmt.Sprintf("E1122 10:00:%02d.%d 1 x.go:7] failed to sync pod %d", i%60, i, i)
+		}
+		for _, half := range []string{line[:11], line[11:] + "\n"} { // in pieces, as streams come
+			if _, err := io.WriteString(c, half); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	content, reason := c.kept()
+	if len(content) > 20_000+300 || !strings.Contains(string(content), telling) || !strings.Contains(reason, "but for ") {
+		t.Errorf("%d bytes, reason %q, the telling line is there: %t", len(content), reason, strings.Contains(string(content), telling))
+	}
+	middle := string(content)[strings.Index(string(content), "[... "):strings.Index(string(content), "[... what follows")]
+	if n := strings.Count(middle, "failed to sync"); n != alike {
+		t.Errorf("%d lines that say the same were kept, want %d", n, alike)
+	}
+}

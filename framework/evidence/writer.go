@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/cniproof/cniproof/framework/config"
+	"github.com/cniproof/cniproof/framework/diagnosis/fact"
+	"github.com/cniproof/cniproof/framework/redact"
 )
 
 // Writer takes what one collector gathers, on one node where it has one, into
@@ -36,8 +38,8 @@ func (w *Writer) begin(command string) Item {
 // save stores content as the item's file. A read error keeps what was read
 // before it.
 func (w *Writer) save(item Item, content io.Reader) {
-	cut := &cutter{limit: int(w.bundle.limits.Item)}
-	clean := &redactor{out: cut}
+	cut := &cutter{limit: int(w.bundle.limits.Item), telling: fact.Telling()}
+	clean := redact.NewWriter(cut)
 	_, err := io.Copy(clean, content)
 	_ = clean.Close() // a cutter does not fail
 	kept, reason := cut.kept()
@@ -45,7 +47,7 @@ func (w *Writer) save(item Item, content io.Reader) {
 		w.fail(item, err)
 		return
 	}
-	item.Status, item.Redacted = Collected, clean.count
+	item.Status, item.Redacted = Collected, clean.Count()
 	if reason != "" {
 		item.Truncated, item.Reason = true, reason
 	}
@@ -82,7 +84,7 @@ func (w *Writer) record(item Item, content []byte) {
 
 // safe is a text of the manifest without secrets.
 func safe(text string) string {
-	clean, _ := Redact([]byte(text))
+	clean, _ := redact.Text([]byte(text))
 	return string(clean)
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package evidence
+package redact
 
 import (
 	"bytes"
@@ -68,7 +68,7 @@ var secretTexts = []struct {
 func TestRedactSecrets(t *testing.T) {
 	for _, tt := range secretTexts {
 		t.Run(tt.name, func(t *testing.T) {
-			got, n := Redact([]byte(tt.text))
+			got, n := Text([]byte(tt.text))
 			if tt.want != "" && string(got) != tt.want {
 				t.Errorf("Redact = %q, want %q", got, tt.want)
 			}
@@ -80,7 +80,7 @@ func TestRedactSecrets(t *testing.T) {
 			if n == 0 {
 				t.Errorf("Redact counted no secret in %q", tt.text)
 			}
-			again, n := Redact(got)
+			again, n := Text(got)
 			if !bytes.Equal(again, got) || n != 0 {
 				t.Errorf("Redact of its own output found %d more: %q", n, again)
 			}
@@ -121,8 +121,8 @@ var readable = []string{
 
 func TestRedactLeavesEvidenceReadable(t *testing.T) {
 	for _, text := range readable {
-		if got, n := Redact([]byte(text)); string(got) != text || n != 0 {
-			t.Errorf("Redact(%q) = %q, %d secrets; want it unchanged", text, got, n)
+		if got, n := Text([]byte(text)); string(got) != text || n != 0 {
+			t.Errorf("Text(%q) = %q, %d secrets; want it unchanged", text, got, n)
 		}
 	}
 }
@@ -132,10 +132,10 @@ func TestRedactAcrossChunks(t *testing.T) {
 	for _, tt := range secretTexts {
 		all.WriteString(strings.TrimSuffix(tt.text, "\n") + "\n")
 	}
-	want, wantCount := Redact([]byte(all.String()))
+	want, wantCount := Text([]byte(all.String()))
 	for _, read := range []func(io.Reader) io.Reader{iotest.OneByteReader, iotest.HalfReader, iotest.DataErrReader} {
 		var got bytes.Buffer
-		r := &redactor{out: &got}
+		r := NewWriter(&got)
 		if _, err := io.Copy(struct{ io.Writer }{r}, read(strings.NewReader(all.String()))); err != nil {
 			t.Fatal(err)
 		}
@@ -154,7 +154,7 @@ func TestRedactLongLine(t *testing.T) {
 	const plain = "correct+horse+battery"
 	for _, at := range []int{0, longLine - overlap - 40, longLine - overlap, longLine - 60, longLine - 1, longLine + 1, 2*longLine - overlap - 7} {
 		line := strings.Repeat("x ", at/2) + " --token " + plain + " " + strings.Repeat("y ", longLine/2)
-		got, n := Redact([]byte(line))
+		got, n := Text([]byte(line))
 		if bytes.Contains(got, []byte("correct")) || bytes.Contains(got, []byte("battery")) || n == 0 {
 			t.Errorf("token at %d of a line of %d bytes: %d secrets replaced and some of it left", at, len(line), n)
 		}
@@ -162,7 +162,7 @@ func TestRedactLongLine(t *testing.T) {
 			t.Errorf("token at %d: %d bytes left, want %d", at, len(got), want)
 		}
 	}
-	huge, n := Redact([]byte("-----BEGIN PRIVATE KEY-----" + strings.Repeat("A", 3*longLine) + "-----END PRIVATE KEY-----"))
+	huge, n := Text([]byte("-----BEGIN PRIVATE KEY-----" + strings.Repeat("A", 3*longLine) + "-----END PRIVATE KEY-----"))
 	if n == 0 || len(huge) > longLine/2 {
 		t.Errorf("a key longer than a piece: %d secrets, %d bytes left", n, len(huge))
 	}
@@ -173,18 +173,18 @@ func FuzzRedact(f *testing.F) {
 		f.Add([]byte(tt.text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		got, _ := Redact(text)
+		got, _ := Text(text)
 		if lines := bytes.Count(text, []byte("\n")); bytes.Count(got, []byte("\n")) != lines {
 			t.Errorf("Redact changed the number of lines of %q", text)
 		}
 	})
 }
 
-func BenchmarkRedact(b *testing.B) {
+func BenchmarkText(b *testing.B) {
 	line := "Nov 22 14:56:05.503881 worker kubelet[630]: I1122 14:56:05.503823 630 reconciler.go:251] \"operationExecutor.VerifyControllerAttachedVolume started for volume \\\"kube-api-access\\\" (UniqueName: \\\"kubernetes.io/projected/token\\\")\"\n"
 	text := bytes.Repeat([]byte(line), 5000)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
-		Redact(text)
+		Text(text)
 	}
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package evidence
+// Package redact replaces secrets in text: logs, configurations, manifests, and
+// what commands print. It knows them by what they look like and by the names
+// they are given.
+package redact
 
 import (
 	"bytes"
@@ -9,15 +12,15 @@ import (
 	"slices"
 )
 
-// Redact returns the text with secrets replaced, and how many there were:
+// Text returns the text with secrets replaced, and how many there were:
 // tokens, private keys, passwords, credentials in URLs, headers, flags and
 // environments, Secret data. Addresses, names, ports and certificates stay.
-func Redact(text []byte) ([]byte, int) {
+func Text(text []byte) ([]byte, int) {
 	var out bytes.Buffer
-	r := &redactor{out: &out}
+	r := NewWriter(&out)
 	_, _ = r.Write(text) // a buffer does not fail
 	_ = r.Close()
-	return out.Bytes(), r.count
+	return out.Bytes(), r.Count()
 }
 
 const (
@@ -29,10 +32,9 @@ const (
 	lookBack = 512
 )
 
-// redactor replaces secrets in what is written to it, whatever the chunks, and
-// passes it on. Close writes what was held back; it does not close out. It is
-// not safe for concurrent use.
-type redactor struct {
+// Writer replaces secrets in what is written to it, whatever the chunks, and
+// passes it on. It is not safe for concurrent use.
+type Writer struct {
 	out   io.Writer
 	count int // secrets replaced so far
 	held  []byte
@@ -41,7 +43,7 @@ type redactor struct {
 	inside bool
 }
 
-func (r *redactor) Write(p []byte) (int, error) {
+func (r *Writer) Write(p []byte) (int, error) {
 	for rest := p; len(rest) > 0; {
 		n := bytes.IndexByte(rest, '\n') + 1
 		whole := n > 0
@@ -59,11 +61,18 @@ func (r *redactor) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (r *redactor) Close() error { return r.flush(true) }
+// NewWriter returns a Writer that passes on to out.
+func NewWriter(out io.Writer) *Writer { return &Writer{out: out} }
+
+// Count is how many secrets were replaced so far.
+func (r *Writer) Count() int { return r.count }
+
+// Close writes what was held back; it does not close out.
+func (r *Writer) Close() error { return r.flush(true) }
 
 // flush redacts and passes on the line that is held, or, when more of it is to
 // come, as much as no secret reaches out of.
-func (r *redactor) flush(whole bool) error {
+func (r *Writer) flush(whole bool) error {
 	if r.inside {
 		end := bytes.IndexAny(r.held, " \t\n\"'\\-")
 		if end < 0 {
@@ -89,7 +98,7 @@ func (r *redactor) flush(whole bool) error {
 	return err
 }
 
-func (r *redactor) flushPiece() error {
+func (r *Writer) flushPiece() error {
 	spans := secrets(r.held)
 	cut := max(len(r.held)-overlap, 0)
 	n := len(spans)
