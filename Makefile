@@ -88,9 +88,15 @@ bench: ## a healthy run against its floor, one DaemonSet rolled out and deleted
 	[ -n "$$kubeconfig" ] || kubeconfig=$$($(UP)) || exit 1; \
 	$(GO) test ./suites -run '^$$' -bench . -benchtime 5x -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
 
+EXAM = $(GO) test ./scenarios/... -v -p 1 -count=1 -timeout 90m -node-image $(NODE_IMAGE) -kubernetes $(KUBERNETES)
+
 .PHONY: scenarios
-scenarios: ## every scenario on a kind cluster made here
-	$(GO) test ./scenarios/... -v -p 1 -count=1 -timeout 60m -node-image $(NODE_IMAGE) -kubernetes $(KUBERNETES) $(ARGS)
+scenarios: ## every scenario on a kind cluster made here, without waiting for what should not break
+	$(EXAM) -quick $(ARGS)
+
+.PHONY: scoreboard
+scoreboard: ## every scenario with a look at every check; scoreboard.md and scoreboard.json in the run's directory
+	$(EXAM) $(ARGS)
 
 scenario-%: ## one scenario, step by step, e.g. make scenario-cni_config_removed
 	$(GO) test ./scenarios -v -count=1 -timeout 30m -node-image $(NODE_IMAGE) -kubernetes $(KUBERNETES) -scenario $* $(ARGS)

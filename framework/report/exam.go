@@ -32,6 +32,7 @@ type Exam struct {
 	options    *config.Options
 	only       *string
 	list       *bool
+	quick      *bool
 	keep       *bool
 	injectOnly *bool
 	heal       *string
@@ -58,6 +59,7 @@ func NewExam(fs *flag.FlagSet) *Exam {
 		options:    config.Register(fs),
 		only:       fs.String("scenario", "", "run only these scenarios, comma-separated"),
 		list:       fs.Bool("list-scenarios", false, "print the scenarios and run none"),
+		quick:      fs.Bool("quick", false, "while a fault is there, leave out the checks that mostly wait, where the scenario does not name them"),
 		keep:       fs.Bool("keep-broken", false, "leave the fault of -scenario in place and print how to look at it and how to heal it"),
 		injectOnly: fs.Bool("inject-only", false, "make the fault of -scenario and look at nothing"),
 		heal:       fs.String("heal", "", "heal this scenario's fault in the cluster that has it, and run none"),
@@ -231,7 +233,7 @@ func (e *Exam) open(ctx context.Context, topology string) error {
 		return err
 	}
 	e.engine = scenario.On(e.session)
-	e.engine.Keep = *e.keep
+	e.engine.Keep, e.engine.Quick = *e.keep, *e.quick
 	return nil
 }
 
