@@ -27,4 +27,4 @@ var _ = scenario.Register(scenario.Scenario{
 	Look: nodePortDrop.look,
 })
 
-var nodePortDrop = packetRule{"raw", "PREROUTING", always("-i eth0 -m addrtype --dst-type LOCAL -p tcp --dport 30000:32767 -j DROP")}
+var nodePortDrop = packetRule{"raw", "PREROUTING", always("-i eth0 -p tcp --dport 30000:32767 -j DROP")}

@@ -63,7 +63,7 @@ var _ = Register(Rule{
 	Match: func(f *fact.Facts) []Finding {
 		ofNode := map[string][]drop{}
 		for _, d := range drops(f) {
-			if d.purpose != toOutside && d.purpose != toAPI {
+			if d.purpose != toOutside && d.purpose != toAPI && d.purpose != toNodePort {
 				ofNode[d.node] = append(ofNode[d.node], d)
 			}
 		}

@@ -87,10 +87,16 @@ var _ = Register(Rule{
 	},
 	Refutes: "the NodePort answering from outside the cluster",
 	Match: func(f *fact.Facts) []Finding {
-		if f.Whole {
-			return nil
+		var found []Finding
+		for _, d := range drops(f) {
+			if d.purpose == toNodePort {
+				found = append(found, dropped([]drop{d}))
+			}
 		}
-		return some(cite(0.6, f.Said(ingressFails)))
+		if f.Whole {
+			return found
+		}
+		return append(found, some(cite(0.6, f.Said(ingressFails)))...)
 	},
 })
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
@@ -15,11 +16,14 @@ import (
 type purpose string
 
 const (
-	podToPod  purpose = "traffic between pods"
-	overlayIn purpose = "the CNI's own traffic from other nodes"
-	overlay   purpose = "the CNI's own traffic to other nodes"
-	toAPI     purpose = "requests to the API server's Service address"
-	toOutside purpose = "traffic of pods to the outside"
+	podToPod   purpose = "traffic between pods"
+	overlayIn  purpose = "the CNI's own traffic from other nodes"
+	overlay    purpose = "the CNI's own traffic to other nodes"
+	toAPI      purpose = "requests to the API server's Service address"
+	toOutside  purpose = "traffic of pods to the outside"
+	podToNode  purpose = "traffic between pods and nodes"
+	toService  purpose = "traffic to Services"
+	toNodePort purpose = "requests for NodePorts"
 )
 
 // flow is a packet that must get through a node, and the hooks it meets there.
@@ -40,8 +44,17 @@ func flows(f *fact.Facts, node string) []flow {
 	if len(local) > 0 {
 		pod := local[0]
 		podDev := device(f, node, pod)
-		if len(remote) > 0 {
-			peer := remote[0]
+		// A neighbour on the same bridge, which may be made up, and a pod of each
+		// other node.
+		peers := remote
+		neighbour := pod.Next()
+		if len(local) > 1 {
+			neighbour = local[1]
+		}
+		if podDev != "" && device(f, node, neighbour) == podDev {
+			peers = append([]netip.Addr{neighbour}, remote...)
+		}
+		for _, peer := range peers {
 			peerDev := device(f, node, peer)
 			for _, port := range []struct {
 				protocol string
@@ -54,7 +67,101 @@ func flows(f *fact.Facts, node string) []flow {
 		}
 		all = append(all, flow{toOutside, fact.Packet{In: podDev, Out: device(f, node, outside), Src: pod, Dst: outside, Protocol: "tcp", DstPort: 443}, forwarded})
 	}
-	return append(all, hostFlows(f, node)...)
+	all = append(all, hostFlows(f, node)...)
+	return append(all, failed(f, node)...)
+}
+
+// observed is what a check says of a packet that got no answer.
+var observed = regexp.MustCompile(`\b(tcp|udp|http|https|dns|bulk)[ :](?:https?://)?((?:\d{1,3}\.){3}\d{1,3}):(\d+)`)
+
+// failed are the packets whose loss the failed check reports, as far as they
+// meet the node.
+func failed(f *fact.Facts, node string) []flow {
+	if f.Check == nil {
+		return nil
+	}
+	local, _ := podAddresses(f, node)
+	self, _ := nodeAddress(f, node)
+	var all []flow
+	for _, failure := range f.Check.Failures {
+		for _, match := range observed.FindAllStringSubmatch(failure.Observed, -1) {
+			dst, err := netip.ParseAddr(match[2])
+			port, portErr := strconv.Atoi(match[3])
+			if err != nil || portErr != nil {
+				continue
+			}
+			protocol := "tcp"
+			if match[1] == "udp" || match[1] == "dns" {
+				protocol = "udp"
+			}
+			src, from := sender(f, failure.Node)
+			if !from {
+				continue
+			}
+			p := fact.Packet{Src: src, Dst: dst, Protocol: protocol, DstPort: port, In: device(f, node, src), Out: device(f, node, dst)}
+			why, isNode := kindOf(f, dst, port)
+			switch {
+			case failure.Node == node && src == self:
+				p.In = ""
+				all = append(all, flow{why, p, sent})
+			case failure.Node == node && len(local) > 0 && isNode && dst == self:
+				all = append(all, flow{why, p, received})
+			case failure.Node == node && why == toService:
+				all = append(all, flow{why, p, forwarded[:1]})
+			case failure.Node == node && len(local) > 0:
+				all = append(all, flow{why, p, forwarded})
+			case dst == self:
+				all = append(all, flow{why, p, received[:1]})
+			case slices.Contains(local, dst):
+				all = append(all, flow{why, p, forwarded})
+			}
+		}
+	}
+	return all
+}
+
+// sender is where a packet of a check on the node came from: a pod of it, or the
+// node where the check says that it was the node's own network.
+func sender(f *fact.Facts, node string) (netip.Addr, bool) {
+	if node == "" {
+		return outside, true
+	}
+	if f.Check != nil && strings.Contains(f.Check.ID, "from-host-network") {
+		return nodeAddress(f, node)
+	}
+	local, _ := podAddresses(f, node)
+	if len(local) == 0 {
+		return netip.Addr{}, false
+	}
+	return local[0], true
+}
+
+// kindOf tells what traffic to an address is for, and whether it is a node's.
+func kindOf(f *fact.Facts, dst netip.Addr, port int) (_ purpose, isNode bool) {
+	for _, s := range f.Services {
+		if s.ClusterIP == dst.String() {
+			return toService, false
+		}
+	}
+	for _, n := range f.Nodes {
+		if addr, ok := nodeAddress(f, n.Name); ok && addr == dst {
+			if port >= 30000 && port <= 32767 { // kube-apiserver's default --service-node-port-range
+				return toNodePort, true
+			}
+			return podToNode, true
+		}
+		for _, cidr := range n.PodCIDRs {
+			if p, err := netip.ParsePrefix(cidr); err == nil && p.Contains(dst) {
+				return podToPod, false
+			}
+		}
+	}
+	for _, p := range f.Pods {
+		if p.IP == dst.String() {
+			return podToPod, false
+		}
+	}
+	return toOutside, false
 }
 
 var (
@@ -71,6 +178,7 @@ func hostFlows(f *fact.Facts, node string) []flow {
 	if !ok {
 		return nil
 	}
+	peers := 0
 	for _, n := range f.Nodes {
 		peer, ok := nodeAddress(f, n.Name)
 		if n.Name == node || !ok {
@@ -82,7 +190,11 @@ func hostFlows(f *fact.Facts, node string) []flow {
 				flow{overlayIn, fact.Packet{In: dev, Src: peer, Dst: self, Protocol: p.protocol, DstPort: p.port}, received},
 				flow{overlay, fact.Packet{Out: dev, Src: self, Dst: peer, Protocol: p.protocol, DstPort: p.port}, sent})
 		}
-		break // one peer stands for all
+		// The node's own default route is the way in from the world.
+		all = append(all, flow{toNodePort, fact.Packet{In: device(f, node, outside), Src: outside, Dst: self, Protocol: "tcp", DstPort: 31000}, received[:1]})
+		if peers++; peers == mostPeers {
+			break
+		}
 	}
 	for _, s := range f.Services {
 		if s.Name != "kubernetes" || s.Namespace != "default" {
@@ -94,6 +206,9 @@ func hostFlows(f *fact.Facts, node string) []flow {
 	}
 	return all
 }
+
+// mostPeers is how many other nodes are asked about: a rule may be about one.
+const mostPeers = 20
 
 type overlayPort struct {
 	protocol string
@@ -125,14 +240,17 @@ func overlayPorts(f *fact.Facts, node string) []overlayPort {
 // podAddresses returns addresses of pods on the node and on others; where no
 // pod is known, one out of the node's range stands for them.
 func podAddresses(f *fact.Facts, node string) (local, remote []netip.Addr) {
+	seen := map[string]bool{}
 	for _, p := range f.Pods {
 		addr, err := netip.ParseAddr(p.IP)
 		if err != nil || p.HostNetwork || p.Node == "" || !addr.Is4() {
 			continue
 		}
-		if p.Node == node {
+		switch {
+		case p.Node == node:
 			local = append(local, addr)
-		} else {
+		case !seen[p.Node] && len(seen) < mostPeers: // one of each other node
+			seen[p.Node] = true
 			remote = append(remote, addr)
 		}
 	}
