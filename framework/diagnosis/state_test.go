@@ -123,7 +123,17 @@ func TestOneFaultAtATime(t *testing.T) {
 			files["check.json"] = `{"id":"` + area + `.x","area":"` + area + `","outcome":"failed","reason":"w2: timed out","failures":[{"node":"w2","pods":["demo/web-1"],"wanted":"x","observed":"timed out after 3 s"}]}`
 		}
 	}
+	// lost is a check on w2 that lost a packet.
+	lost := func(id, observed string) func(map[string]string) {
+		return func(files map[string]string) {
+			area, _, _ := strings.Cut(id, ".")
+			files["check.json"] = `{"id":"` + id + `","area":"` + area + `","outcome":"failed","reason":"w2: timed out","failures":[{"node":"w2","wanted":"x","observed":"` + observed + `"}]}`
+		}
+	}
 	filter := w2 + "network/iptables-nft.txt"
+	rawRule := func(rule string) func(map[string]string) {
+		return replace(filter, "*filter", "*raw\n:PREROUTING ACCEPT [0:0]\n[7:420] "+rule+"\nCOMMIT\n*filter")
+	}
 	for name, c := range map[string]struct {
 		change []func(map[string]string)
 		want   Code
@@ -133,6 +143,12 @@ func TestOneFaultAtATime(t *testing.T) {
 		"FORWARD policy":   {of(replace(filter, ":FORWARD ACCEPT", ":FORWARD DROP"), replace(filter, "-A FLANNEL-FWD -s 10.244.0.0/16", "-A FLANNEL-FWD -s 10.9.0.0/16")), NodeFirewallDrop, "w2"},
 		"VXLAN port":       {of(replace(filter, "[13725:12771309] -A INPUT", "[5:5] -A INPUT -p udp -m udp --dport 8472 -j DROP\n[13725:12771309] -A INPUT")), NodeFirewallDrop, "w2"},
 		"egress only":      {of(replace(filter, "[5633:17461244] -A FORWARD", "[3:180] -A FORWARD -s 10.244.0.0/16 ! -d 10.0.0.0/8 -j DROP\n[5633:17461244] -A FORWARD"), failed("egress")), EgressBlocked, "w2"},
+		"neighbours":       {of(replace(filter, "[5633:17461244] -A FORWARD", "[31:1860] -A FORWARD -i cni0 -o cni0 -j DROP\n[5633:17461244] -A FORWARD"), failed("pod")), NodeFirewallDrop, "w2"},
+		"VXLAN of a peer":  {of(replace(filter, "[13725:12771309] -A INPUT", "[5:5] -A INPUT -s 172.18.0.2/32 -p udp -m udp --dport 8472 -j DROP\n[13725:12771309] -A INPUT")), NodeFirewallDrop, "w2"},
+		"one pod port":     {of(replace(filter, "[5633:17461244] -A FORWARD", "[3:180] -A FORWARD -p tcp -m tcp --dport 8081 -j DROP\n[5633:17461244] -A FORWARD"), lost("pod.other-node", "tcp 10.244.1.9:8081: timed-out (dial tcp 10.244.1.9:8081: i/o timeout)")), NodeFirewallDrop, "w2"},
+		"a ClusterIP":      {of(rawRule("-A PREROUTING -i cni0 -d 10.96.9.9/32 -j DROP"), lost("service.cluster-ip", "tcp 10.96.9.9:80: none of 3 answered: timed-out")), NodeFirewallDrop, "w2"},
+		"NodePorts":        {of(rawRule("-A PREROUTING -i eth0 -p tcp -m tcp --dport 30000:32767 -j DROP"), lost("service.nodeport-cluster", "tcp 172.18.0.3:30537: none of 6 answered")), IngressBlocked, "w2"},
+		"one outside port": {of(replace(filter, "[5633:17461244] -A FORWARD", "[3:180] -A FORWARD -d 172.18.0.5/32 -i cni0 -p tcp -m tcp --dport 443 -j REJECT --reject-with tcp-reset\n[5633:17461244] -A FORWARD"), lost("egress.https", "https://172.18.0.5:443: refused (dial tcp 172.18.0.5:443: connect: connection refused)")), EgressBlocked, "w2"},
 		"ip_forward":       {of(replace(w2+"network/sysctl.txt", "ip_forward = 1", "ip_forward = 0")), IPForwardDisabled, "w2"},
 		"no route":         {of(replace(w2+"network/ip-route-4.txt", "10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink\n", "")), NodeRouteMissing, "w2"},
 		"unreachable":      {of(replace(w2+"network/ip-route-4.txt", "10.244.1.0/24 via 10.244.1.0 dev flannel.1 onlink", "unreachable 10.244.1.0/24")), NodeRouteMissing, "w2"},

@@ -72,7 +72,7 @@ func flows(f *fact.Facts, node string) []flow {
 }
 
 // observed is what a check says of a packet that got no answer.
-var observed = regexp.MustCompile(`\b(tcp|udp|http|https|dns|bulk)[ :](?:https?://)?((?:\d{1,3}\.){3}\d{1,3}):(\d+)`)
+var observed = regexp.MustCompile(`\b(tcp|udp|https?|dns|bulk)(?: |://| https?://)((?:\d{1,3}\.){3}\d{1,3}):(\d+)`)
 
 // failed are the packets whose loss the failed check reports, as far as they
 // meet the node.
