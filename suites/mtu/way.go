@@ -106,6 +106,11 @@ func (p path) fits(env *check.Env, from probe.Pod, answers fleet.Answers) error 
 		// dual-stack pods have one MTU for both families, and IPv6 needs more of it.
 		env.Record(check.Measurement{Name: "path MTU to " + p.kind + family(p.is6()), Node: from.Node, Peer: p.peer, Value: float64(fitted), Unit: "bytes"})
 		return nil
+	case p.tries > 1 && (small.Received < small.Sent || full.PathMTU > 0 && p.carried(answers) >= full.PathMTU):
+		// Some of several backends is out of reach for packets of any size, or
+		// one of this size did reach another.
+		return &check.Inconclusive{Node: from.Node, Why: fmt.Sprintf("packets to %s at %s get lost whatever their size: %d of %d small ones, %d of %d full ones",
+			p.place, p.ip, small.Sent-small.Received, small.Sent, full.Sent-full.Received, full.Sent)}
 	case full.Received > 0 && len(env.Nodes) < len(env.Cluster.Nodes):
 		return nil // what was lost may have gone to a node that is not judged
 	}
