@@ -25,7 +25,7 @@ conformance: ## check the cluster of KUBECONFIG, or a kind cluster made here, an
 	$(GO) test ./suites -v -count=1 -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
 
 .PHONY: test
-test: lint unit fuzz topologies suites foreign scenarios ## unit tests, the suites on healthy kind clusters, the scenarios
+test: lint unit fuzz topologies suites foreign sample ## unit tests, the suites on healthy kind clusters, some scenarios
 
 .PHONY: lint
 lint: ## gofmt, go vet, go mod tidy
@@ -93,6 +93,13 @@ EXAM = $(GO) test ./scenarios/... -v -p 1 -count=1 -timeout 90m -node-image $(NO
 .PHONY: scenarios
 scenarios: ## every scenario on a kind cluster made here, without waiting for what should not break
 	$(EXAM) -quick $(ARGS)
+
+# The scenarios that make test runs: some of each kind of fault, in ten minutes.
+SAMPLE ?= cni_config_removed,cni_binary_missing,bridge_address_conflict,containerd_stopped,coredns_scaled_to_zero,node_firewall_drop
+
+.PHONY: sample
+sample: ## the scenarios of SAMPLE on a kind cluster made here
+	$(EXAM) -quick -scenario $(SAMPLE) $(ARGS)
 
 .PHONY: scoreboard
 scoreboard: ## every scenario with a look at every check; scoreboard.md and scoreboard.json in the run's directory

@@ -20,6 +20,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Expects:  diagnosis.CNIConfigMalformed,
 	Topology: "default",
 	Breaks:   []string{"sandbox.starts-on-every-node", "cni.config-present", "cni.runtime-network-ready", "node.ready"},
+	MayBreak: []string{"cni.directories-in-use", "cni.plugins-executable", "cni.config-same"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return replaceFile(ctx, t, flannelConf, `{"name": "cbr0", "cniVersion": "0.3.1", "plugins": [{"type": "flannel", "delegate": {`)
 	},

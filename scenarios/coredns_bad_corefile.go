@@ -15,7 +15,7 @@ import (
 var _ = scenario.Register(scenario.Scenario{
 	Name:     "coredns_bad_corefile",
 	Title:    "the Corefile names a plugin that does not exist",
-	Expects:  diagnosis.CoreDNSMisconfigured,
+	Expects:  diagnosis.CoreDNSDown,
 	Topology: "default",
 	Breaks:   []string{"dns.endpoints-ready"},
 	MayBreak: []string{"audit.service-ready"},

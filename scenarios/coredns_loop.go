@@ -15,7 +15,7 @@ import (
 var _ = scenario.Register(scenario.Scenario{
 	Name:     "coredns_loop",
 	Title:    "CoreDNS forwards to itself",
-	Expects:  diagnosis.CoreDNSMisconfigured,
+	Expects:  diagnosis.CoreDNSDown,
 	Topology: "default",
 	Breaks:   []string{"dns.endpoints-ready"},
 	MayBreak: []string{"audit.dns-loop", "audit.service-ready", "dns.upstream-name"},

@@ -5,6 +5,7 @@ package diagnosis
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
@@ -75,10 +76,12 @@ var _ = Register(Rule{
 		if f.Whole && len(fatal) > 0 && allUp(f) {
 			found = Finding{} // it is up by now
 		}
-		down := notReady(f)
-		for _, p := range down {
+		for _, p := range notReady(f) {
 			found.quote(p.Quote)
 			found.Confidence = max(found.Confidence, 0.75)
+		}
+		if unstarted(f, imageMissing) || unstarted(f, withoutNode) {
+			found.Confidence = min(found.Confidence, 0.5) // whatever keeps them from starting has a code of its own
 		}
 		if len(found.Evidence) == 0 && !f.Whole {
 			found = cite(0.8, f.Said(dnsServerDead))
@@ -185,6 +188,22 @@ func notReady(f *fact.Facts) []fact.Pod {
 	}
 	return down
 }
+
+// unstarted tells that CoreDNS is down because none of its pods could be started,
+// for a reason that their status shows.
+func unstarted(f *fact.Facts, why func(fact.Pod) bool) bool {
+	down := notReady(f)
+	return len(down) > 0 && !slices.ContainsFunc(down, func(p fact.Pod) bool { return !why(p) })
+}
+
+func imageMissing(p fact.Pod) bool {
+	return strings.Contains(p.Status, "ErrImage") || strings.Contains(p.Status, "ImagePull") || p.Status == "InvalidImageName"
+}
+
+func withoutNode(p fact.Pod) bool { return p.Status == "Pending" && p.Node == "" }
+
+// aboutDNS matches what is said of CoreDNS' pods.
+var aboutDNS = regexp.MustCompile(`\bcoredns-|\bkube-dns-`)
 
 func allUp(f *fact.Facts) bool {
 	seen := false

@@ -34,6 +34,11 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.PodStatus, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
 		said := without(current(f, f.Said(pullFails)), networkTrouble)
+		if ofDNS := matching(said, aboutDNS); len(ofDNS) > 0 && unstarted(f, imageMissing) {
+			found := cite(0.93, ofDNS)
+			found.Title = "the image of CoreDNS cannot be had"
+			return some(found)
+		}
 		return some(cite(scopedTree(f, 0.85, 0.6), said))
 	},
 })
@@ -61,6 +66,11 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.PodStatus},
 	Match: func(f *fact.Facts) []Finding {
 		said := current(f, f.Said(unschedulable))
+		if ofDNS := matching(without(said, notReadyTaint), aboutDNS); len(ofDNS) > 0 && unstarted(f, withoutNode) {
+			found := cite(0.93, ofDNS)
+			found.Title = "CoreDNS is not scheduled: no node fits it"
+			return some(found)
+		}
 		found := some(cite(scopedTree(f, 0.88, 0.5), without(said, notReadyTaint)))
 		return append(found, some(cite(0.4, matching(said, notReadyTaint)))...)
 	},
