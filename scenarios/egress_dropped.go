@@ -16,8 +16,8 @@ var _ = scenario.Register(scenario.Scenario{
 	Title:    "one worker drops what its pods send outside",
 	Expects:  diagnosis.EgressBlocked,
 	Topology: "default",
-	Breaks:   []string{"egress.tcp", "egress.http", "egress.udp", "egress.dns"},
-	MayBreak: []string{"egress.https", "egress.source-address", "egress.proxy", "dns.upstream-name", "mtu.outside"},
+	Breaks:   []string{"egress.tcp", "egress.udp", "egress.dns"},
+	MayBreak: []string{"egress", "dns.upstream-name", "mtu.outside"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return egressDrop.insert(ctx, t)
 	},

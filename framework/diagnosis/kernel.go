@@ -77,17 +77,26 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.NetworkState, fact.KernelLog},
 	Match: func(f *fact.Facts) []Finding {
 		found := some(cite(0.9, current(f, f.Said(looseRPF))))
-		confidence := 0.85
+		confidence, said := 0.85, current(f, f.Said(martian))
 		if f.Whole {
-			confidence = 0.55 // martians also come from misaddressed neighbours
+			// Martians also come from misaddressed neighbours, and a counter is
+			// judged beside those of other nodes.
+			confidence, said = 0.55, without(said, filterCounter)
 		}
-		found = append(found, some(cite(confidence, current(f, f.Said(martian))))...)
+		found = append(found, some(cite(confidence, said))...)
 		return append(found, filtered(f)...)
 	},
 })
 
+var filterCounter = regexp.MustCompile(`TcpExtIPReversePathFilter`)
+
+// manyFiltered is how many dropped packets are more than what is left of some
+// earlier trouble: the kernel counts since it started.
+const manyFiltered = 20
+
 // filtered are nodes of the failed check whose kernel counted packets that the
-// reverse path filter dropped, more than the other nodes' did.
+// reverse path filter dropped, more than the other nodes' did. What it drops is
+// missed by pods first: other checks are blocked then.
 func filtered(f *fact.Facts) []Finding {
 	counted := map[string]fact.Counter{}
 	for _, c := range f.Counters {
@@ -97,12 +106,12 @@ func filtered(f *fact.Facts) []Finding {
 	}
 	var found []Finding
 	for node, c := range counted {
-		if c.Value == 0 || f.Check == nil || !about(f.Check, []string{node}) {
+		if c.Value == 0 || f.Check == nil || f.Check.Area != "pod" && f.Check.Area != "node" || !about(f.Check, []string{node}) {
 			continue
 		}
 		one := Finding{Confidence: 0.6, Step: string(fact.NetworkState), Title: fmt.Sprintf("the reverse path filter of %s dropped %d packets", node, c.Value)}
 		for other, o := range counted {
-			if other != node && o.Value*10 < c.Value {
+			if other != node && o.Value*10 < c.Value && c.Value >= manyFiltered {
 				one.Confidence = 0.85
 			}
 		}
