@@ -56,6 +56,7 @@ suites: ## the suites on a kind cluster made here, whatever KUBECONFIG says
 .PHONY: foreign
 foreign: ## what asks nodes, on a kind cluster made here as on one of somebody else's: a kubeconfig, no containers
 	@kubeconfig=$$($(UP)) || exit 1; \
+	CNIPROOF_LIVE_KUBECONFIG="$$kubeconfig" $(GO) test ./framework/session -run TestLive -v -count=1 && \
 	DOCKER_HOST=unix:///nonexistent $(GO) test ./suites -v -count=1 -timeout 30m -kubeconfig "$$kubeconfig" -areas node,cni,sandbox $(ARGS)
 
 # Clusters other than the default one that the suites must pass on.

@@ -45,7 +45,7 @@ func (run *collection) compare() {
 	}
 	ref := node{run.Request, healthy}
 	for _, name := range run.Subject.Nodes {
-		if name == healthy {
+		if name == healthy || !(node{run.Request, name}).any() {
 			continue
 		}
 		w := run.writer("differences", name)
@@ -67,6 +67,16 @@ type node struct {
 }
 
 func (n node) root() fs.FS { return os.DirFS(filepath.Join(n.Dir, "nodes", fileName(n.name))) }
+
+// any tells whether there is anything of it to compare.
+func (n node) any() bool {
+	for _, pattern := range compared {
+		if names, _ := fs.Glob(n.root(), pattern); len(names) > 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // differences are the lines that only one of the two has, file by file.
 func (n node) differences(healthy node) string {

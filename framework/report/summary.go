@@ -49,6 +49,9 @@ func Summary(run Run) string {
 	s := &sheet{left: screenRows}
 	s.add(short(first, 3*screenColumns))
 	causes := probable(v.Findings)
+	if len(v.Findings) == 0 {
+		causes = apart(run)
+	}
 	s.left -= causeRows - causes.left
 	s.tell(run)
 	return strings.Join(append(s.lines, causes.lines...), "\n") + "\n"
@@ -153,6 +156,30 @@ func probable(findings []diagnosis.Finding) *sheet {
 		for _, command := range f.Fix {
 			if !s.add("     fix: " + command) {
 				return s
+			}
+		}
+	}
+	return s
+}
+
+// apart is what sets the nodes of failures without a probable cause apart from a
+// healthy one: where to look first.
+func apart(run Run) *sheet {
+	s := &sheet{left: causeRows}
+	told := map[string]bool{}
+	for _, b := range run.Bundles {
+		for _, d := range b.Differences {
+			if told[d.Node] {
+				continue
+			}
+			told[d.Node] = true
+			if !s.add("", cutTo(fmt.Sprintf("the evidence does not decide; what sets %s apart from %s, which is healthy", d.Node, b.Manifest.Subject.Healthy), screenColumns)) {
+				return s
+			}
+			for line := range strings.Lines(d.Text) {
+				if !s.add("  " + cutTo(strings.TrimRight(line, "\n"), screenColumns-2)) {
+					return s
+				}
 			}
 		}
 	}

@@ -96,7 +96,11 @@ func (w *world) lose(node, prefix string, size int) {
 	w.fault = func(from probe.Pod, j job.Job) *job.Result {
 		large := j.Kind == job.Bulk || j.Kind == job.PathMTU && j.Beyond == 0 && (j.Size <= 0 || j.Size > size)
 		if from.Node == node && strings.HasPrefix(j.Address, prefix) && (large || size == 0) {
-			return lost(j)
+			r := lost(j)
+			if j.Kind == job.Bulk && size > 0 {
+				r.Peers = []job.Echo{{Pod: "probe-w2", Node: "w2"}} // the greeting is small
+			}
+			return r
 		}
 		return before(from, j)
 	}
@@ -144,14 +148,26 @@ func TestMTUs(t *testing.T) {
 				}
 			},
 		},
-		"one node":                  {check: "mtu.path", given: func(w *world) { w.only("cp") }, want: []string{"not-applicable"}},
-		"a port of the bridge":      {check: "mtu.same-node", given: losing("w1", "10.244.9.", 1300), want: []string{"failed w1"}, says: []string{"a pod on w1", "one of 1280 bytes arrived"}},
-		"a Service that cuts":       {check: "mtu.service", given: losing("w1", serviceIP, 1300), want: []string{"failed w1"}, says: []string{"Service ns/probe", "4 of 4 lost"}},
-		"the underlay":              {check: "mtu.host", given: losing("w1", "172.18.0.4", 1300), want: []string{"failed w1 w2"}, says: []string{"node w2 at 172.18.0.4"}},
-		"no host network":           {check: "mtu.host", given: func(w *world) { w.env.HostPods, w.env.HostNamespace = nil, "" }, want: []string{"not-applicable"}},
-		"the way out":               {check: "mtu.outside", given: losing("w1", "172.18.0.9", 1300), want: []string{"failed w1"}},
-		"nothing outside":           {check: "mtu.outside", given: func(w *world) { w.env.Cluster.Outside = nil }, want: []string{"not-applicable"}},
-		"a black hole for TCP":      {check: "mtu.bulk-tcp", given: losing("w1", "10.244.2.2", 1300), want: []string{"failed w1 w2"}, says: []string{"1 MiB over TCP to a pod on w2"}},
+		"one node":             {check: "mtu.path", given: func(w *world) { w.only("cp") }, want: []string{"not-applicable"}},
+		"a port of the bridge": {check: "mtu.same-node", given: losing("w1", "10.244.9.", 1300), want: []string{"failed w1"}, says: []string{"a pod on w1", "one of 1280 bytes arrived"}},
+		"a Service that cuts":  {check: "mtu.service", given: losing("w1", serviceIP, 1300), want: []string{"failed w1"}, says: []string{"Service ns/probe", "4 of 4 lost"}},
+		"the underlay":         {check: "mtu.host", given: losing("w1", "172.18.0.4", 1300), want: []string{"failed w1 w2"}, says: []string{"node w2 at 172.18.0.4"}},
+		"no host network":      {check: "mtu.host", given: func(w *world) { w.env.HostPods, w.env.HostNamespace = nil, "" }, want: []string{"not-applicable"}},
+		"the way out":          {check: "mtu.outside", given: losing("w1", "172.18.0.9", 1300), want: []string{"failed w1"}},
+		"nothing outside":      {check: "mtu.outside", given: func(w *world) { w.env.Cluster.Outside = nil }, want: []string{"not-applicable"}},
+		"a black hole for TCP": {check: "mtu.bulk-tcp", given: losing("w1", "10.244.2.2", 1300), want: []string{"failed w1 w2"}, says: []string{"1 MiB over TCP to a pod on w2"}},
+		"the other of two backends": {
+			check: "mtu.bulk-tcp", want: []string{"inconclusive w1"}, says: []string{"TCP does not reach Service"},
+			given: func(w *world) {
+				before := w.fault
+				w.fault = func(from probe.Pod, j job.Job) *job.Result {
+					if from.Node == "w1" && j.Kind == job.Bulk && strings.HasPrefix(j.Address, "10.96.") {
+						return lost(j)
+					}
+					return before(from, j)
+				}
+			},
+		},
 		"a dead path for TCP":       {check: "mtu.bulk-tcp", given: losing("w1", "172.18.0.9", 0), want: []string{"inconclusive w1"}, says: []string{"TCP does not reach the outside"}},
 		"an underlay too small":     {check: "mtu.headers", given: having(device{"w1", "eth0", 1400}), want: []string{"failed w1"}, says: []string{"flannel.1 of the node to have at most 1350 = 1400 of eth0 - 50 of VXLAN, observed flannel.1 has an MTU of 1450"}},
 		"a tunnel too small":        {check: "mtu.headers", given: having(device{"w1", "flannel.1", 1400}), want: []string{"failed w1"}, says: []string{"eth0 of pods to have at most 1400, the MTU of flannel.1"}},
