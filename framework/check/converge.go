@@ -84,7 +84,7 @@ func (r *Runner) conclude(a *attempt, res Result) {
 // make prepares the attempt and makes it, on the nodes that b leaves.
 func (a *attempt) make(b blocks) observation {
 	timeouts := a.runner.opts.Timeouts
-	limit := cmp.Or(a.check.Attempt, min(timeouts.Attempt, cmp.Or(a.check.Converge, timeouts.Converge)))
+	limit := cmp.Or(a.check.Attempt, min(timeouts.Attempt, cmp.Or(a.check.Converge, timeouts.Attempt)))
 	ctx, cancel := context.WithTimeout(a.ctx, limit)
 	defer cancel()
 	env, err := a.runner.opts.Env(ctx, a.check)

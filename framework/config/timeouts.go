@@ -12,6 +12,7 @@ type Timeouts struct {
 	FixturesReady  time.Duration // probe pods ready on every node that can start one
 	Attempt        time.Duration // one attempt of a check, unless the check says otherwise
 	Converge       time.Duration // all attempts of a check together, unless the check says otherwise
+	QuickConverge  time.Duration // the same in a scenario that is run quickly: what is red against expectation is looked at again
 	Exec           time.Duration // one exec into a probe pod beyond what its jobs may take
 	ProbeJob       time.Duration // one probe job when the job names no timeout of its own
 	NodeCommand    time.Duration // one read-only command on a node
@@ -33,7 +34,7 @@ type Timeouts struct {
 	RegistryAnswer time.Duration // a registry answering whether it is there
 	Inject         time.Duration // one scenario's Inject
 	Heal           time.Duration // one scenario's Heal
-	Break          time.Duration // from Inject until every check of Breaks is red
+	Break          time.Duration // from Inject until every check of Breaks is red, and again for the look at all others
 	Recover        time.Duration // from Heal until all checks pass again
 }
 
@@ -46,6 +47,7 @@ func DefaultTimeouts() Timeouts {
 		FixturesReady:  45 * time.Second,
 		Attempt:        20 * time.Second,
 		Converge:       15 * time.Second,
+		QuickConverge:  4 * time.Second,
 		Exec:           10 * time.Second,
 		ProbeJob:       4 * time.Second,
 		NodeCommand:    5 * time.Second,

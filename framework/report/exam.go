@@ -117,6 +117,9 @@ func (e *Exam) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	if err := e.options.Settle(flag.CommandLine); err != nil {
 		t.Fatal("cniproof: ", err)
 	}
+	if *e.quick {
+		e.options.Timeouts.Converge = e.options.Timeouts.QuickConverge
+	}
 	e.started = time.Now()
 	runSpecs(t, "cniproof scenarios", suite, reporter)
 	if e.dir != "" {

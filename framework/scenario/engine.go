@@ -63,8 +63,9 @@ type Engine struct {
 	Cluster *cluster.Cluster
 	// Checks are those that tell whether the cluster is healthy, in run order.
 	Checks []check.Check
-	// Look starts a new round whose files go to the folder name.
-	Look     func(name string) (Round, error)
+	// Look starts a new round whose files go to the folder name. Failures of the
+	// checks in investigated get evidence; nil is all.
+	Look     func(name string, investigated []string) (Round, error)
 	Timeouts config.Timeouts
 	// Quick leaves the checks that mostly wait (check.Check.Waits) out of the look
 	// at what should not have broken, where Breaks does not name them.
@@ -86,7 +87,13 @@ type Engine struct {
 func On(s *session.Session) *Engine {
 	return &Engine{
 		Cluster: s.Cluster, Checks: s.Selected(), Timeouts: s.Options.Timeouts,
-		Look: func(name string) (Round, error) { return s.Round(name) },
+		Look: func(name string, investigated []string) (Round, error) {
+			round, err := s.Round(name)
+			if err == nil {
+				round.Investigated = investigated
+			}
+			return round, err
+		},
 	}
 }
 
@@ -153,20 +160,22 @@ func (e *Engine) breakIt(ctx context.Context, s Scenario, target Target, out *Ou
 			e.Log("  look: %s", command)
 		}
 	}
-	ctx, cancel = context.WithTimeout(ctx, timeouts.Break)
+	breakCtx, cancel := context.WithTimeout(ctx, timeouts.Break)
 	defer cancel()
-	round, err := e.untilRed(ctx, s, injected, out)
+	round, err := e.untilRed(breakCtx, s, injected, out)
 	if err != nil {
 		return err
 	}
-	return e.judge(ctx, s, round, out)
+	judgeCtx, cancel := context.WithTimeout(ctx, timeouts.Break)
+	defer cancel()
+	return e.judge(judgeCtx, s, round, out)
 }
 
 // untilRed looks again and again until every check of Breaks is red.
 func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, out *Outcome) (Round, error) {
 	for try := 1; ; try++ {
 		out.Broken = path.Join(s.Name, fmt.Sprintf("broken-%d", try))
-		round, err := e.Look(out.Broken)
+		round, err := e.Look(out.Broken, s.Breaks)
 		if err != nil {
 			return nil, err
 		}
@@ -200,31 +209,30 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 // judge runs the checks that should not break, and reads the diagnosis of
 // those that did.
 func (e *Engine) judge(ctx context.Context, s Scenario, round Round, out *Outcome) error {
-	looked := e.looked(s)
-	defer round.Ahead(ctx, looked)()
+	results, err := all(ctx, round, e.looked(s))
+	if err != nil {
+		return err
+	}
 	suspects := slices.Clone(s.Breaks)
-	for _, c := range e.Checks {
-		if !slices.Contains(looked, c.ID) {
-			continue
+	var unlisted []string
+	for _, result := range results {
+		// What only waits for another check shows nothing of its own; Finish looks at it.
+		waits := e.Quick && result.Outcome == check.Unknown && result.BlockedBy != ""
+		if result.Outcome != check.Passed && result.Outcome != check.NotApplied && !waits && !slices.Contains(suspects, result.ID) {
+			suspects = append(suspects, result.ID)
 		}
-		result, err := round.Check(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		if result.Outcome != check.Passed && result.Outcome != check.NotApplied && !slices.Contains(suspects, c.ID) {
-			suspects = append(suspects, c.ID)
-		}
-		if result.Outcome != check.Failed {
-			continue
-		}
-		out.Red = append(out.Red, c.ID)
-		if !s.breaks(c) {
-			out.Unlisted = append(out.Unlisted, c.ID)
-			e.Log("red and not listed: %s: %s", c.ID, result.Reason)
+		if result.Outcome == check.Failed {
+			out.Red = append(out.Red, result.ID)
+			if !s.breaks(result) {
+				unlisted = append(unlisted, result.ID)
+			}
 		}
 	}
 	if ctx.Err() == nil {
 		e.suspects = suspects
+	}
+	if err := e.confirm(ctx, unlisted, out); err != nil {
+		return err
 	}
 	bundles, err := round.Bundles()
 	if err != nil {
@@ -293,82 +301,4 @@ func (e *Engine) Finish(ctx context.Context) error {
 		return fmt.Errorf("something is left of the faults: %w", err)
 	}
 	return nil
-}
-
-// recover waits until those of the checks that are required pass.
-func (e *Engine) recover(ctx context.Context, s Scenario, when string, ids []string) (time.Duration, error) {
-	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Recover)
-	defer cancel()
-	for try := 1; ; try++ {
-		round, err := e.Look(path.Join(s.Name, fmt.Sprintf("%s-%d", when, try)))
-		if err != nil {
-			return 0, err
-		}
-		results, err := all(ctx, round, ids)
-		if err != nil {
-			return 0, err
-		}
-		problem := session.Verify(results)
-		if problem == nil {
-			return time.Since(start), nil
-		}
-		if ctx.Err() != nil {
-			return 0, problem
-		}
-		e.Log("%s, look %d: %v", when, try, problem)
-	}
-}
-
-// all are the results of these checks.
-func all(ctx context.Context, round Round, ids []string) ([]check.Result, error) {
-	defer round.Ahead(ctx, ids)()
-	var results []check.Result
-	for _, id := range ids {
-		result, err := round.Check(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		results = append(results, result)
-	}
-	return results, nil
-}
-
-// looked are the checks to look at while the fault is there.
-func (e *Engine) looked(s Scenario) []string {
-	var ids []string
-	for _, c := range e.Checks {
-		if !e.Quick || !c.Waits || slices.Contains(s.Breaks, c.ID) {
-			ids = append(ids, c.ID)
-		}
-	}
-	return ids
-}
-
-func (e *Engine) ids() []string {
-	ids := make([]string, len(e.Checks))
-	for i, c := range e.Checks {
-		ids[i] = c.ID
-	}
-	return ids
-}
-
-// target is what the scenario may break. A cluster that is not ours is refused.
-func target(c *cluster.Cluster, s Scenario) (Target, error) {
-	if !c.Owned {
-		return Target{}, &config.Problem{What: "cluster " + c.Name + " is not one this harness created", Do: "run scenarios on a kind cluster of ours (make scenario-" + s.Name + " makes one)"}
-	}
-	node, err := victim(c)
-	return Target{Cluster: c, Node: node}, err
-}
-
-// victim is the node to break: the last Ready worker, so that the control plane
-// and the first worker stay for comparison.
-func victim(c *cluster.Cluster) (string, error) {
-	for _, n := range slices.Backward(c.Nodes) {
-		if n.Ready && !n.ControlPlane {
-			return n.Name, nil
-		}
-	}
-	return "", errors.New("the cluster has no Ready worker to break")
 }

@@ -41,8 +41,8 @@ type Scenario struct {
 }
 
 // breaks tells whether the check may be red while the fault is there.
-func (s Scenario) breaks(c check.Check) bool {
-	return slices.Contains(s.Breaks, c.ID) || slices.Contains(s.MayBreak, c.ID) || slices.Contains(s.MayBreak, c.Area())
+func (s Scenario) breaks(r check.Result) bool {
+	return slices.Contains(s.Breaks, r.ID) || slices.Contains(s.MayBreak, r.ID) || slices.Contains(s.MayBreak, r.Area)
 }
 
 // Target is the cluster and the node to break.

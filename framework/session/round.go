@@ -25,7 +25,11 @@ import (
 // has one round. Its state is files, so the processes of one run share it.
 type Round struct {
 	// Dir holds results/ and evidence/.
-	Dir     string
+	Dir string
+	// Investigated are the checks whose failures get evidence and a diagnosis;
+	// nil is all. To be set before the first check runs.
+	Investigated []string
+
 	session *Session
 	runner  *check.Runner
 	shelf   evidence.Shelf
@@ -135,7 +139,7 @@ func (s *Session) env(context.Context, check.Check) (check.Env, error) {
 // A failure of area audit is about an object and says what to do about it: no
 // log could add to that.
 func (r *Round) investigate(ctx context.Context, c check.Check, result check.Result) {
-	if c.Area() == "audit" {
+	if c.Area() == "audit" || r.Investigated != nil && !slices.Contains(r.Investigated, c.ID) {
 		return
 	}
 	s := r.session
