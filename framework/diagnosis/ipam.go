@@ -12,7 +12,7 @@ import (
 // is no address left.
 var (
 	exhausted = fact.Say("no address is left in a range",
-		`no (?:free |more )?IP(?:v[46])?(?: address(?:es)?)?s? (?:are )?(?:available|left)(?: in (?:range set|network|pools?|subnet|the).{0,4}(?P<range>[\d./a-f:-]+)?)?`,
+		`no (?:free |more )?IP(?:v[46])?(?: address(?:es)?)?s? (?:are )?(?:available|left)(?: in (?:range set|network|pools?|subnet|the)[^\da-f]{0,4}(?P<range>[\d./a-f:-]+)?)?`,
 		`no available (?:IP )?address(?:es)?`, `no available ips?\b`, `no (?:free|available) (?:IP )?address`,
 		`assigned 0 out of \d+ requested IPv[46] address`, `no IPs available in pools: \[(?P<range>[^\]]*)`,
 		`no more free affine blocks`, `failed to request IPv[46] addresses`,
