@@ -14,7 +14,7 @@ const hardening = "sysctl-hardening"
 // A hardening agent keeps forwarding off on one worker. Pods of the node reach each
 // other over the bridge and nothing else. Once would not do: the bridge plugin
 // turns forwarding on with each pod that it connects (enableIPForward of its
-// source), so the agent is a unit of the node's that looks every 200 ms.
+// source), so the agent is a unit of the node's that looks 20 times a second.
 var _ = scenario.Register(scenario.Scenario{
 	Name:     "ip_forward_off",
 	Title:    "forwarding is turned off on one worker",
@@ -24,7 +24,7 @@ var _ = scenario.Register(scenario.Scenario{
 	MayBreak: []string{"pod.to-host-network", "pod.from-host-network", "service.kubernetes-service", "pod.same-node"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return onNode(ctx, t, "systemd-run", "--unit="+hardening, "sh", "-c",
-			"while echo 0 > /proc/sys/net/ipv4/ip_forward; do sleep 0.2; done")
+			"while echo 0 > /proc/sys/net/ipv4/ip_forward; do sleep 0.05; done")
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
 		return shell(ctx, t, "systemctl stop "+hardening+" 2>/dev/null; sysctl -w net.ipv4.ip_forward=1")

@@ -5,6 +5,7 @@ package diagnosis
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
@@ -32,6 +33,13 @@ var (
 		`Flag --proxy-mode`, `invalid configuration: no server found.{0,60}`, `ip_vs.{0,60}(?:not found|not loaded|missing|can't)`,
 		`missing br-netfilter module or unset sysctl br-nf-call-iptables`,
 	)
+	// proxyRefusal is the one reason to exit that its configuration alone gives
+	// (cmd/kube-proxy/app/server.go, pkg/proxy/apis/config/validation).
+	proxyRefusal = fact.Say("kube-proxy refuses its configuration",
+		`failed validate: KubeProxyConfiguration`, `KubeProxyConfiguration\.[\w.\[\]]+: (?:Invalid|Required|Unsupported|Forbidden) value`,
+		`kube-proxy.{0,200}(?:failed lenient decoding|failed to decode)`, `no kind "?KubeProxyConfiguration"? is registered`,
+	)
+	proxyMode = regexp.MustCompile(`(?m)^mode: *"?(\w+)`)
 	proxyAuth = regexp.MustCompile(`(?i)kube-proxy`)
 )
 
@@ -47,6 +55,9 @@ var _ = Register(Rule{
 	Refutes: "curl -s 127.0.0.1:10256/healthz answering on the node",
 	Looks:   []fact.Sort{fact.PodStatus, fact.ProxyLog},
 	Match: func(f *fact.Facts) []Finding {
+		if len(proxyRefused(f)) > 0 {
+			return nil // it is down because of that
+		}
 		var found Finding
 		for _, p := range f.Pods {
 			if strings.HasPrefix(p.Name, "kube-proxy") && !p.Up() && p.Status != "" && p.Containers > 0 {
@@ -106,6 +117,9 @@ var _ = Register(Rule{
 	Refutes: "kube-proxy's log naming the mode asked for, and Service rules on the node",
 	Looks:   []fact.Sort{fact.ProxyLog},
 	Match: func(f *fact.Facts) []Finding {
+		if refused := proxyRefused(f); len(refused) > 0 {
+			return refused
+		}
 		found := some(cite(scopedTree(f, 0.85, 0.5), current(f, f.Said(proxyFallback))))
 		for _, node := range withoutServiceRules(f) {
 			one := Finding{Confidence: 0.8, Step: string(fact.NetworkState), Title: "the packet filter of " + node.Node + " has no rules for Services, while that of other nodes has"}
@@ -116,6 +130,33 @@ var _ = Register(Rule{
 		return found
 	},
 })
+
+// proxyRefused are findings about a configuration that kube-proxy does not start
+// with: it says so, or the ConfigMap has a mode that no version knows, and a
+// kube-proxy is not up.
+func proxyRefused(f *fact.Facts) []Finding {
+	if said := current(f, f.Said(proxyRefusal)); len(said) > 0 {
+		found := cite(0.95, said)
+		found.direct, found.Title = true, "kube-proxy refuses its configuration"
+		return []Finding{found}
+	}
+	down := slices.ContainsFunc(f.Pods, func(p fact.Pod) bool {
+		return strings.HasPrefix(p.Name, "kube-proxy") && !p.Up() && p.Status != "" && p.Containers > 0
+	})
+	for _, m := range f.Maps {
+		mode := proxyMode.FindStringSubmatch(m.Data["config.conf"])
+		if !down || m.Name != "kube-proxy" || mode == nil || slices.Contains(proxyModes, mode[1]) {
+			continue
+		}
+		found := Finding{Confidence: 0.9, direct: true, Step: string(fact.Objects), Title: fmt.Sprintf("kube-proxy's configuration has the mode %q, which there is not", mode[1])}
+		found.quote(m.Quote)
+		return []Finding{found}
+	}
+	return nil
+}
+
+// proxyModes are those of all versions and systems (KubeProxyConfiguration.mode).
+var proxyModes = []string{"iptables", "ipvs", "nftables", "kernelspace", "userspace"}
 
 // scopedTree is how much a wording counts in an excerpt, and in evidence of a
 // whole cluster, where it may be old or harmless.
