@@ -18,12 +18,15 @@ var _ = scenario.Register(scenario.Scenario{
 	Expects:  diagnosis.PodDNSMisconfigured,
 	Topology: "default",
 	Breaks:   []string{"dns.pod-resolv-conf"},
-	MayBreak: []string{"dns.service-name"},
+	MayBreak: []string{"dns.service-name", "dns.fqdn", "dns.cross-namespace-name"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		if err := keepFile(ctx, t, kubeletConf); err != nil {
 			return err
 		}
-		return shell(ctx, t, `sed -i '/^clusterDNS:/,/^-/s/^- .*/- 10.96.0.99/' `+kubeletConf+` && systemctl restart kubelet`)
+		if err := shell(ctx, t, `sed -i '/^clusterDNS:/,/^-/s/^- .*/- 10.96.0.99/' `+kubeletConf+` && systemctl restart kubelet`); err != nil {
+			return err
+		}
+		return renewProbes(ctx, t)
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
 		if err := putBack(ctx, t, kubeletConf); err != nil {
@@ -32,7 +35,10 @@ var _ = scenario.Register(scenario.Scenario{
 		if err := shell(ctx, t, "systemctl restart kubelet"); err != nil {
 			return err
 		}
-		return nodeReady(ctx, t)
+		if err := nodeReady(ctx, t); err != nil {
+			return err
+		}
+		return renewProbes(ctx, t)
 	},
 	Look: func(t scenario.Target) []string {
 		return []string{

@@ -20,10 +20,16 @@ var _ = scenario.Register(scenario.Scenario{
 	Breaks:   []string{"mtu.headers"},
 	MayBreak: []string{"mtu.agree", "mtu.path", "mtu.same-node", "mtu.service", "mtu.bulk-tcp"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
-		return shell(ctx, t, `sed -i s/^FLANNEL_MTU=.*/FLANNEL_MTU=1500/ `+subnetEnv)
+		if err := shell(ctx, t, `sed -i s/^FLANNEL_MTU=.*/FLANNEL_MTU=1500/ `+subnetEnv); err != nil {
+			return err
+		}
+		return renewProbes(ctx, t)
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
-		return shell(ctx, t, `sed -i s/^FLANNEL_MTU=.*/FLANNEL_MTU=$(cat /sys/class/net/flannel.1/mtu)/ `+subnetEnv+`; ip link set cni0 mtu $(cat /sys/class/net/flannel.1/mtu)`)
+		if err := shell(ctx, t, `sed -i s/^FLANNEL_MTU=.*/FLANNEL_MTU=$(cat /sys/class/net/flannel.1/mtu)/ `+subnetEnv+`; ip link set cni0 mtu $(cat /sys/class/net/flannel.1/mtu)`); err != nil {
+			return err
+		}
+		return renewProbes(ctx, t)
 	},
 	Look: func(t scenario.Target) []string {
 		return []string{

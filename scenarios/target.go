@@ -16,10 +16,11 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 
+	"github.com/cniproof/cniproof/fixtures/workloads"
 	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/scenario"
 )
@@ -61,33 +62,54 @@ func onVictim(t scenario.Target) string {
 // restartAgent replaces the CNI's pod on the victim and waits until the new one
 // is ready; its init containers write the CNI configuration again.
 func restartAgent(ctx context.Context, t scenario.Target) error {
-	pods := t.Cluster.Client.CoreV1().Pods(t.Cluster.CNI.Namespace)
-	options := metav1.ListOptions{LabelSelector: t.Cluster.CNI.Selector, FieldSelector: "spec.nodeName=" + t.Node}
-	list, err := pods.List(ctx, options)
+	old, err := onVictimWith(ctx, t, t.Cluster.CNI.Namespace, t.Cluster.CNI.Selector)
 	if err != nil {
-		return fmt.Errorf("find the CNI pod on %s: %w", t.Node, err)
+		return err
 	}
-	for _, p := range list.Items {
-		if err := pods.Delete(ctx, p.Name, metav1.DeleteOptions{}); err != nil {
-			return fmt.Errorf("delete the CNI pod %s: %w", p.Name, err)
+	return renew(ctx, t, t.Cluster.CNI.Namespace, t.Cluster.CNI.Selector, old)
+}
+
+// renewProbes replaces the harness' own probe pods on the victim, for faults that
+// only pods have that were made after them. By hand (-inject-only) there are none.
+func renewProbes(ctx context.Context, t scenario.Target) error {
+	const selector = workloads.RunLabel + "," + workloads.ProbeLabel + "=" + workloads.AppPod
+	old, err := onVictimWith(ctx, t, metav1.NamespaceAll, selector)
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	return renew(ctx, t, old[0].Namespace, selector, old)
+}
+
+// onVictimWith are the pods on the victim with these labels.
+func onVictimWith(ctx context.Context, t scenario.Target, namespace, selector string) ([]corev1.Pod, error) {
+	list, err := t.Cluster.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector, FieldSelector: "spec.nodeName=" + t.Node})
+	if err != nil {
+		return nil, fmt.Errorf("find the pods %s on %s: %w", selector, t.Node, err)
+	}
+	return list.Items, nil
+}
+
+// renew deletes the pods and waits until another one of their kind is ready.
+func renew(ctx context.Context, t scenario.Target, namespace, selector string, old []corev1.Pod) error {
+	for _, p := range old {
+		if err := t.Cluster.Client.CoreV1().Pods(p.Namespace).Delete(ctx, p.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("delete the pod %s: %w", p.Name, err)
 		}
 	}
-	old := func(uid types.UID) bool {
-		return slices.ContainsFunc(list.Items, func(p corev1.Pod) bool { return p.UID == uid })
-	}
-	err = wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
-		now, err := pods.List(ctx, options)
+	err := wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+		now, err := onVictimWith(ctx, t, namespace, selector)
 		if err != nil {
 			return false, nil //nolint:nilerr // asked again until ctx ends
 		}
-		return slices.ContainsFunc(now.Items, func(p corev1.Pod) bool {
-			return !old(p.UID) && slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+		return slices.ContainsFunc(now, func(p corev1.Pod) bool {
+			isOld := slices.ContainsFunc(old, func(o corev1.Pod) bool { return o.UID == p.UID })
+			return !isOld && slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
 				return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
 			})
 		}), nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for a new CNI pod on %s: %w", t.Node, err)
+		return fmt.Errorf("wait for a new pod %s on %s: %w", selector, t.Node, err)
 	}
 	return nil
 }
