@@ -23,7 +23,12 @@ func (w *Writer) ask(ctx context.Context, c *cluster.Cluster, commands []command
 	if len(commands) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(len(commands)+1)*w.timeouts.NodeCommand)
+	limit := time.Duration(len(commands)+1) * w.timeouts.NodeCommand
+	if deadline, ok := ctx.Deadline(); ok {
+		// What a busy node answered until then takes time to save, too.
+		limit = min(limit, time.Until(deadline)*4/5)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	mark := rand.Text()
 	script := batchScript(mark, w.timeouts.NodeCommand)
