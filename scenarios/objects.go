@@ -77,9 +77,10 @@ func patchDeployment(ctx context.Context, t scenario.Target, namespace, name, pa
 	return nil
 }
 
-// patchService applies a strategic merge patch.
+// patchService applies a JSON merge patch: a strategic one merges ports by number,
+// and DNS has one number twice.
 func patchService(ctx context.Context, t scenario.Target, namespace, name, patch string) error {
-	_, err := t.Cluster.Client.CoreV1().Services(namespace).Patch(ctx, name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+	_, err := t.Cluster.Client.CoreV1().Services(namespace).Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 	if err != nil {
 		return fmt.Errorf("change Service %s/%s: %w", namespace, name, err)
 	}

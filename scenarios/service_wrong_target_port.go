@@ -19,10 +19,10 @@ var _ = scenario.Register(scenario.Scenario{
 	Breaks:   []string{"dns.service-name"},
 	MayBreak: []string{"audit.service-target-port", "dns.fqdn", "dns.cross-namespace-name", "dns.nxdomain", "dns.external-name", "dns.headless", "dns.ptr", "dns.srv", "dns.large-answer", "dns.parallel-a-aaaa", "dns.loss", "dns.upstream-name", "dns.endpoints-ready", "dns.replicas-from-every-node"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
-		return patchService(ctx, t, "kube-system", "kube-dns", `{"spec":{"ports":[{"port":53,"protocol":"UDP","name":"dns","targetPort":5353},{"port":53,"protocol":"TCP","name":"dns-tcp","targetPort":5353}]}}`)
+		return patchService(ctx, t, "kube-system", "kube-dns", `{"spec":{"ports":[{"port":53,"protocol":"UDP","name":"dns","targetPort":5353},{"port":53,"protocol":"TCP","name":"dns-tcp","targetPort":5353},`+dnsMetricsPort+`]}}`)
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
-		return patchService(ctx, t, "kube-system", "kube-dns", `{"spec":{"ports":[{"port":53,"protocol":"UDP","name":"dns","targetPort":53},{"port":53,"protocol":"TCP","name":"dns-tcp","targetPort":53}]}}`)
+		return patchService(ctx, t, "kube-system", "kube-dns", `{"spec":{"ports":[{"port":53,"protocol":"UDP","name":"dns","targetPort":53},{"port":53,"protocol":"TCP","name":"dns-tcp","targetPort":53},`+dnsMetricsPort+`]}}`)
 	},
 	Look: func(t scenario.Target) []string {
 		return []string{
@@ -31,3 +31,6 @@ var _ = scenario.Register(scenario.Scenario{
 		}
 	},
 })
+
+// dnsMetricsPort is what kubeadm's DNS Service has beside DNS.
+const dnsMetricsPort = `{"port":9153,"protocol":"TCP","name":"metrics","targetPort":9153}`
