@@ -18,7 +18,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Expects:  diagnosis.NodeFirewallDrop,
 	Topology: "default",
 	Breaks:   []string{"pod.other-node"},
-	MayBreak: []string{"mtu.path", "service.cluster-ip"},
+	MayBreak: []string{"mtu.path", "mtu.bulk-tcp", "pod.from-host-network", "service.cluster-ip"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return vxlanDrop.insert(ctx, t)
 	},
