@@ -48,6 +48,9 @@ func Summary(run Run) string {
 	}
 	s := &sheet{left: screenRows}
 	s.add(short(first, 3*screenColumns))
+	if run.Gate != nil {
+		s.add(gateLines(run)...)
+	}
 	causes := probable(v.Findings)
 	if len(v.Findings) == 0 {
 		causes = apart(run)
