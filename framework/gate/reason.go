@@ -65,7 +65,7 @@ func Explain(paths []PathResult, happenings []monitor.Happening, command *Comman
 func explain(gaps []monitor.Gap, paths []PathResult, happenings []monitor.Happening, command *Command) Reason {
 	r := Reason{Begin: gaps[0].Begin}
 	broken, longest := 0, gaps[0]
-	fresh := false
+	var fresh, held time.Duration
 	sides := map[string]int{}
 	for _, g := range gaps {
 		if g.End.After(r.End) {
@@ -83,7 +83,11 @@ func explain(gaps []monitor.Gap, paths []PathResult, happenings []monitor.Happen
 			longest = g
 		}
 		broken += g.Broken
-		fresh = fresh || g.Path.Flow != monitor.FlowHeld
+		if g.Path.Flow == monitor.FlowHeld {
+			held = max(held, g.Length())
+		} else {
+			fresh = max(fresh, g.Length())
+		}
 	}
 	// The node that most of the gaps touch is where it happened, others met it.
 	for node := range sides {
@@ -97,7 +101,7 @@ func explain(gaps []monitor.Gap, paths []PathResult, happenings []monitor.Happen
 	at := longest.Begin.UTC().Format("15:04:05.000")
 	r.Because = likeliest(gaps, r, happenings)
 	switch {
-	case !fresh && broken > 0:
+	case broken > 0 && fresh < time.Second && (fresh == 0 || held > 3*fresh):
 		why := "connection tracking was flushed, or the NAT rules they were made by were rewritten or pointed elsewhere"
 		if r.Because != nil {
 			why += "; " + Words(*r.Because) + " then"
