@@ -132,7 +132,7 @@ func (u upgrade) examine(t *testing.T, c *cluster.Cluster, kubeconfig string) {
 		t.Cleanup(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 			defer cancel()
-			if out, err := exec.CommandContext(ctx, "sh", "-c", preamble+u.heal).CombinedOutput(); err != nil {
+			if out, err := exec.CommandContext(ctx, "sh", "-c", preamble+u.heal+"\nkubectl wait --for=condition=Ready nodes --all --timeout=90s").CombinedOutput(); err != nil {
 				t.Errorf("heal: %v\n%s", err, out)
 			}
 		})

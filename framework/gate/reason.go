@@ -152,7 +152,11 @@ func likeliest(gaps []monitor.Gap, r Reason, happenings []monitor.Happening) *mo
 		if i := slices.Index(r.Nodes, h.Node); i >= 0 {
 			score += 1 / float64(1+i)
 		} else if h.Node != "" && h.About != monitor.AboutDNS {
-			score -= 1
+			// Only a Service may lead to a node that is not known.
+			if !slices.ContainsFunc(gaps, func(g monitor.Gap) bool { return g.Path.Way == monitor.Service || g.Path.Way == monitor.NodePort }) {
+				continue
+			}
+			score -= 0.6
 		}
 		if score > most && score > 1 {
 			most, best = score, &happenings[i]

@@ -17,10 +17,6 @@ import (
 	"github.com/cniproof/cniproof/framework/monitor"
 )
 
-// lead is how long monitors run before anything is done, so that it is known that
-// they saw a network that works.
-const lead = 3 * time.Second
-
 // Input is what a gate watches and does.
 type Input struct {
 	Cluster  *cluster.Cluster
@@ -50,11 +46,6 @@ func Watch(ctx context.Context, in Input) (*Result, error) {
 	watchers.Go(func() { monitor.WatchAPIServer(watching, in.Cluster.Client, diary) })
 	watchers.Go(func() { in.Monitors.Follow(watching) })
 	defer func() { stop(); watchers.Wait() }()
-	select {
-	case <-ctx.Done():
-		return r, context.Cause(ctx)
-	case <-time.After(lead):
-	}
 	fmt.Fprintf(in.Log, "running the upgrade command, for %s at most: %s\n", in.Limit.Round(time.Second), clean([]byte(in.Options.Gate.Command)))
 	r.Command = run(ctx, in.Options.Gate.Command, in.Limit, in.Log, log)
 	r.Command.Log = "upgrade.log"

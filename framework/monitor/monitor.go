@@ -46,7 +46,10 @@ const (
 	// server answers.
 	fetchEvery = 10 * time.Second
 	// atOnce is how many monitors are asked at the same time.
-	atOnce    = 16
+	atOnce = 16
+	// lead is how long monitors sample before that counts: nodes take a moment to
+	// program new Services.
+	lead      = 5 * time.Second
 	pollEvery = 500 * time.Millisecond
 )
 
@@ -155,7 +158,15 @@ func (m *Monitors) begin(ctx context.Context) error {
 	if !complete(last) {
 		fmt.Fprintf(m.in.Log, "monitors run on %d of %d Ready nodes; the others are not watched\n", len(last.monitors[workloads.AppMonitor]), wanted)
 	}
-	return m.tell(ctx, last)
+	if err := m.tell(ctx, last); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(lead):
+		return nil
+	}
 }
 
 // tell hands each monitor its aim, where that is another than the last.

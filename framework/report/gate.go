@@ -195,8 +195,8 @@ func (g *gating) whole(ctx context.Context, s *session.Session, before Run, in m
 // before starts monitors that outlive this process.
 func (g *gating) before(ctx context.Context, s *session.Session, before Run, in monitor.Input) (Run, error) {
 	in.Annotations = session.Lasting(in.Until)
-	begin := time.Now()
 	m, err := monitor.Start(ctx, in)
+	begin := time.Now()
 	if err == nil {
 		state := gate.State{
 			ID: in.ID, Run: s.RunID, Begin: begin, Until: in.Until, Image: in.Image, Egress: in.Egress, Results: before.Results,
