@@ -70,6 +70,10 @@ type Case struct {
 	Details []string `json:"details,omitempty"`
 }
 
+// WithinBudget begins the names of cases about a line of the budget; its kind
+// follows.
+const WithinBudget = "disruption within budget: "
+
 // Cases are the gate's questions, in order.
 func (r *Result) Cases() []Case {
 	var cases []Case
@@ -111,7 +115,7 @@ func (r *Result) Cases() []Case {
 	}
 	cases = append(cases, watched)
 	for _, s := range r.Spent {
-		c := Case{Name: "disruption within budget: " + s.Kind}
+		c := Case{Name: WithinBudget + s.Kind}
 		if s.Kind == Broken {
 			c.Name = "established connections survive"
 		}

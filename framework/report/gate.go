@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,7 +42,7 @@ func (s *Suite) gate(t *testing.T, suite types.SuiteConfig) {
 		problem = &config.Problem{What: "a gate runs in one process", Do: "leave out -p and -procs"}
 	case bounded && left < time.Minute:
 		problem = &config.Problem{What: "go test's own time limit leaves none for the upgrade", Do: "pass -timeout, e.g. -timeout 90m"}
-	case bounded && left < limit:
+	case bounded && left < limit && s.options.Gate.Command != "":
 		limit = left
 		fmt.Fprintf(s.log, "the upgrade command may take %s: go test's own time limit leaves no more (pass -timeout for another)\n", limit.Round(time.Second))
 	}
@@ -162,7 +161,7 @@ func (g *gating) run(ctx context.Context) (Run, error) {
 func (g *gating) monitors(s *session.Session, id, image string, until time.Time) monitor.Input {
 	return monitor.Input{
 		Cluster: s.Cluster, Timeouts: g.options.Timeouts, ID: id, Image: image, Preloaded: g.options.ProbeImage == "",
-		Annotations: session.Ownership(), Until: until, Egress: s.EgressTargets(), Dir: filepath.Join(g.dir, "samples"), Log: g.log,
+		Annotations: session.OwnershipUntil(until), Until: until, Egress: s.EgressTargets(), Dir: filepath.Join(g.dir, "samples"), Log: g.log,
 	}
 }
 
@@ -267,43 +266,4 @@ func (g *gating) compare(ctx context.Context, s *session.Session, before []check
 	result.Comparison = gate.Compare(before, run.Results)
 	run.Gate = result
 	return run, err
-}
-
-// look is one run of the checks; its files go to the folder name. What it deployed
-// is removed when it returns.
-func (g *gating) look(ctx context.Context, name string) (run Run, s *session.Session, err error) {
-	o := *g.options
-	o.Artifacts = filepath.Join(g.dir, name)
-	total := 0
-	for _, c := range check.Default.Checks() {
-		if len(o.Areas) == 0 || slices.Contains(o.Areas, c.Area()) {
-			total++
-		}
-	}
-	progress := NewProgress(g.log, total)
-	defer progress.Close()
-	s, err = session.New(session.Input{Options: &o, Ahead: true, Watch: progress, Log: progress})
-	if err != nil {
-		return run, nil, err
-	}
-	part := &Suite{options: &o, log: progress, session: s}
-	defer func() {
-		if closing := s.Close(); closing != nil {
-			err = errors.Join(err, fmt.Errorf("not everything was removed: %w", closing))
-		}
-		part.problem = err
-		run = part.collect()
-		run.Complete = err == nil
-	}()
-	if err = s.Open(ctx); err != nil {
-		return run, s, err
-	}
-	if part.round, err = s.Round(""); err != nil {
-		return run, s, err
-	}
-	part.round.Ahead(ctx, part.ids())()
-	if ctx.Err() != nil {
-		return run, s, errors.New("interrupted")
-	}
-	return run, s, s.Deployed(ctx)
 }

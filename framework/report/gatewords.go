@@ -5,6 +5,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"github.com/cniproof/cniproof/framework/gate"
 )
 
 // exempt is why a failure of a check does not count.
@@ -53,15 +55,25 @@ const (
 func gateLines(run Run) []string {
 	out := []string{""}
 	r := run.Gate
+	var over []string
 	for _, c := range r.Cases() {
+		kind, budgeted := strings.CutPrefix(c.Name, gate.WithinBudget)
 		switch {
+		case c.Failed != "" && budgeted && kind != gate.Total:
+			over = append(over, kind)
 		case c.Failed != "":
 			out = append(out, cutTo(fmt.Sprintf("  NO       %s: %s", c.Name, c.Failed), 2*screenColumns))
 		case c.Unclear != "":
 			out = append(out, cutTo(fmt.Sprintf("  UNCLEAR  %s: %s", c.Name, c.Unclear), 2*screenColumns))
 		}
 	}
-	if len(out) == 1 && r.Phase == "" {
+	if len(over) > 0 {
+		out = append(out, cutTo("  NO       "+gate.WithinBudget+some(over, 6), 2*screenColumns))
+	}
+	if r.Phase != "" {
+		out = append(out, "  traffic is watched; -gate-phase=after has the answers")
+	}
+	if len(out) == 1 {
 		out = append(out, "  the upgrade command succeeded, and no check fails that did not before")
 	}
 	for _, s := range r.Spent[:min(len(r.Spent), 2)] {

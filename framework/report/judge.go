@@ -91,7 +91,7 @@ func judge(run Run) string {
 
 // counts tells whether the result has a say in the verdict.
 func (run Run) counts(res check.Result) bool {
-	if run.Gate != nil && run.Gate.Phase == "" && !run.Gate.Blames(res.ID) {
+	if run.Gate != nil && !run.Gate.Blames(res.ID) {
 		return false
 	}
 	return run.Strict || res.Level != check.Advisory

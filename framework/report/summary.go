@@ -49,7 +49,9 @@ func Summary(run Run) string {
 	s := &sheet{left: screenRows}
 	s.add(short(first, 3*screenColumns))
 	if run.Gate != nil {
-		s.add(gateLines(run)...)
+		for _, line := range gateLines(run) {
+			s.add(line)
+		}
 	}
 	causes := probable(v.Findings)
 	if len(v.Findings) == 0 {
