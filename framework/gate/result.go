@@ -47,8 +47,10 @@ type Result struct {
 type PathResult struct {
 	Path monitor.Path `json:"path"`
 	// Samples that were sent, and of them those that failed.
-	Samples int           `json:"samples"`
-	Failed  int           `json:"failed"`
+	Samples int `json:"samples"`
+	Failed  int `json:"failed"`
+	// Watched is the time from the first sample to the last.
+	Watched time.Duration `json:"watchedNanoseconds"`
 	Gaps    []monitor.Gap `json:"gaps,omitempty"`
 	Longest time.Duration `json:"longestNanoseconds"`
 	Total   time.Duration `json:"totalNanoseconds"`
@@ -112,6 +114,8 @@ func (r *Result) Cases() []Case {
 		watched.Unclear = fmt.Sprintf("%d could not: %s", len(r.Missing), r.Missing[0])
 	} else if len(r.Paths) == 0 {
 		watched.Unclear = "nothing was sampled"
+	} else if busy := r.busy(); len(busy) > 0 {
+		watched.Unclear = "less than half of the samples could be sent, the node was too busy: " + strings.Join(busy, ", ")
 	}
 	cases = append(cases, watched)
 	for _, s := range r.Spent {
@@ -135,6 +139,18 @@ func (r *Result) Cases() []Case {
 		cases = append(cases, c)
 	}
 	return cases
+}
+
+// busy are the nodes whose monitors sent less than half of what they were to. One
+// that was not there all the time is counted for what it was.
+func (r *Result) busy() []string {
+	var nodes []string
+	for _, p := range r.Paths {
+		if p.Path.Way == monitor.ControlSelf && p.Samples > 0 && 2*time.Duration(p.Samples)*monitor.Every < p.Watched && !slices.Contains(nodes, p.Path.Node) {
+			nodes = append(nodes, p.Path.Node)
+		}
+	}
+	return nodes
 }
 
 func (c Change) says() string {
@@ -208,11 +224,15 @@ func Summarize(samples monitor.Samples, begin, end time.Time) []PathResult {
 	var order []monitor.Path
 	for path, list := range samples {
 		p := &PathResult{Path: path}
+		var first time.Time
 		for _, s := range list {
 			if s.At.Before(begin) || s.At.After(end) {
 				continue
 			}
-			p.Samples++
+			if p.Samples++; p.Samples == 1 {
+				first = s.At
+			}
+			p.Watched = s.At.Sub(first)
 			if s.Letter != '.' && s.Letter != 's' {
 				p.Failed++
 			}

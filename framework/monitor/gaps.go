@@ -85,7 +85,8 @@ func gaps(path Path, samples []Sample) []Gap {
 }
 
 // Gaps are those of all paths between two moments, in the order of time. Those
-// that overlap a gap of the monitor's own control by half are marked Own.
+// that overlap a gap of the monitor's own control by half are marked Own, and those
+// around which it could not send what it was to.
 func (s Samples) Gaps(from, to time.Time) []Gap {
 	own := map[Path][]Gap{}
 	var all []Gap
@@ -103,11 +104,41 @@ func (s Samples) Gaps(from, to time.Time) []Gap {
 				all[i].Own = true
 			}
 		}
+		all[i].Own = all[i].Own || starved(s[all[i].Path.self()], all[i])
 	}
 	slices.SortFunc(all, func(a, b Gap) int {
 		return cmp.Or(a.Begin.Compare(b.Begin), cmp.Compare(a.Path.String(), b.Path.String()))
 	})
 	return all
+}
+
+// A monitor that sent less than this part of its samples, in the time of a gap and
+// so long before and after, shared its node's processors with too many.
+const (
+	enough = 0.7
+	around = time.Second
+)
+
+// starved tells whether a monitor was, by the samples of its control; one that sent
+// none was not there, which is another matter.
+func starved(control []Sample, g Gap) bool {
+	if len(control) == 0 {
+		return false
+	}
+	from, to := g.Begin.Add(-around), g.End.Add(around)
+	if first := control[0].At; first.After(from) {
+		from = first
+	}
+	if last := control[len(control)-1].At; last.Before(to) {
+		to = last
+	}
+	sent := 0
+	for _, s := range control {
+		if !s.At.Before(from) && s.At.Before(to) {
+			sent++
+		}
+	}
+	return sent > 0 && float64(sent) < enough*float64(to.Sub(from)/Every)
 }
 
 func overlap(a, b Gap) time.Duration {

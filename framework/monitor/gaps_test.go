@@ -75,6 +75,22 @@ func TestOwnTroubleIsNotTheClusters(t *testing.T) {
 	}
 }
 
+func TestGapsOfAStarvedMonitorAreItsOwn(t *testing.T) {
+	path := Path{Node: "a", Way: Service, Flow: FlowTCP, Family: "ipv4"}
+	for control, want := range map[string]bool{
+		strings.Repeat(".", 50):    false,
+		strings.Repeat("..  ", 12): true,
+		strings.Repeat(".", 15) + "          " + strings.Repeat(".", 25): true,
+	} {
+		samples := Samples{path: samplesOf(strings.Repeat(".", 18) + "ttt" + strings.Repeat(".", 29)), path.self(): samplesOf(control)}
+		for _, g := range samples.Gaps(begin, begin.Add(time.Minute)) {
+			if g.Path == path && g.Own != want {
+				t.Errorf("control %q: own %t, wanted %t", control, g.Own, want)
+			}
+		}
+	}
+}
+
 func TestUnion(t *testing.T) {
 	at := func(from, to int) Gap {
 		return Gap{Begin: begin.Add(time.Duration(from) * time.Second), End: begin.Add(time.Duration(to) * time.Second)}

@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/onsi/ginkgo/v2/types"
+	"k8s.io/klog/v2"
 
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/cluster"
@@ -73,6 +75,7 @@ type gating struct {
 // reports. limit bounds the command. The run it returns is what reports were
 // written of; an error says why it is not complete, and is in it too.
 func Gate(ctx context.Context, o *config.Options, limit time.Duration, log io.Writer) (Run, error) {
+	klog.SetLogger(logr.Discard()) // client-go's own, which tells of every exec cut short
 	if err := validateGate(o); err != nil {
 		return Run{}, err
 	}
