@@ -66,7 +66,7 @@ var upgrades = []upgrade{
 	{
 		name: "kube_proxy_absent", areas: []string{"service"}, verdict: report.Failure,
 		command: `kubectl -n kube-system patch ds kube-proxy -p '{"spec":{"updateStrategy":{"$retainKeys":["type"],"type":"OnDelete"},"template":{"spec":{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"NotIn","values":["'$WORKER'"]}]}]}}}}}}}' && sleep 5`,
-		heal:    `kubectl -n kube-system patch ds kube-proxy -p '{"spec":{"template":{"spec":{"affinity":null}}}}' && kubectl -n kube-system rollout status ds/kube-proxy --timeout=60s || true`,
+		heal:    `kubectl -n kube-system patch ds kube-proxy -p '{"spec":{"updateStrategy":{"type":"RollingUpdate"},"template":{"spec":{"affinity":null}}}}' && kubectl -n kube-system rollout status ds/kube-proxy --timeout=60s`,
 		shut:    []string{"no check fails that did not before: no"},
 		named:   []string{"KUBE_PROXY_DOWN"},
 	},
