@@ -75,7 +75,7 @@ func explain(gaps []monitor.Gap, paths []PathResult, happenings []monitor.Happen
 			r.Kinds = append(r.Kinds, g.Path.Kind())
 		}
 		for _, node := range []string{g.Path.Node, g.Path.Peer} {
-			if node != "" && g.Path.Way != monitor.Egress {
+			if node != "" && (node == g.Path.Node || g.Path.Way != monitor.Egress) {
 				sides[node]++
 			}
 		}
