@@ -69,6 +69,27 @@ topologies: ## the suites on a kind cluster of each of TOPOLOGIES, made and remo
 		$(MAKE) --no-print-directory suites TOPOLOGY=$$topology && $(CLUSTER) down -topology $$topology || exit 1; \
 	done
 
+# UPGRADE is a shell command; UPGRADE_TIMEOUT bounds it.
+UPGRADE_TIMEOUT ?= 1h
+
+.PHONY: gate
+gate: ## run UPGRADE='command' between two runs, with traffic watched, on the cluster of KUBECONFIG or one made here
+	@[ -n '$(subst ','"'"',$(value UPGRADE))' ] || { echo "pass UPGRADE='command'"; exit 1; }; \
+	kubeconfig='$(KUBECONFIG)'; \
+	[ -n "$$kubeconfig" ] || kubeconfig=$$($(UP)) || exit 1; \
+	KUBECONFIG="$$kubeconfig" $(GO) test ./suites -v -count=1 -timeout 0 -kubeconfig "$$kubeconfig" -upgrade-timeout $(UPGRADE_TIMEOUT) -upgrade-command '$(subst ','"'"',$(value UPGRADE))' $(ARGS)
+
+# GATES chooses among the upgrades of scenarios/gate_test.go, e.g. GATES=connections_cut;
+# QUIET is how long nothing is done and no gap may be seen.
+GATES ?=
+QUIET ?= 1m
+
+.PHONY: gate-exam
+gate-exam: ## accuracy of the monitors, and good and bad upgrades gated, on a kind cluster made here
+	@kubeconfig=$$($(UP)) || exit 1; \
+	CNIPROOF_LIVE_KUBECONFIG="$$kubeconfig" CNIPROOF_LIVE_QUIET=$(QUIET) $(GO) test ./framework/monitor -run TestLive -v -count=1 -timeout 60m && \
+	NODE_IMAGE=$(NODE_IMAGE) $(GO) test ./scenarios -run 'TestGate/$(GATES)' -v -count=1 -timeout 90m -gate-exam -gate-topology $(TOPOLOGY)
+
 # How often soak runs the suites.
 COUNT ?= 20
 

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // Options is one run as its user asked for it. It does not change once parsed.
@@ -49,9 +50,36 @@ type Options struct {
 	Pseudonymize bool
 	// Strict makes advisory checks count in the verdict.
 	Strict bool
+	// Gate is what is done to the cluster between two runs, and how it is judged.
+	Gate Gate
 
 	Timeouts Timeouts
 }
+
+// Gate is a run before, something that is done to the cluster, and a run after.
+type Gate struct {
+	// Command is done to the cluster, by sh -c, for Limit at most; empty is
+	// nothing.
+	Command string
+	Limit   time.Duration
+	// Phase is PhaseBefore, PhaseAfter or empty, which is both with Command
+	// between; State is the file that the first leaves for the second.
+	Phase, State string
+	// MaxDisruption is the budget, as framework/gate reads it.
+	MaxDisruption string
+	// ReportOnly lets every disruption and regression pass, StrictBaseline begins
+	// nothing where a check fails before.
+	ReportOnly, StrictBaseline bool
+}
+
+// Values of Gate.Phase.
+const (
+	PhaseBefore = "before"
+	PhaseAfter  = "after"
+)
+
+// Wanted tells whether the run is a gate.
+func (g Gate) Wanted() bool { return g.Command != "" || g.Phase != "" }
 
 // Values of Options.NodeAgent.
 const (
@@ -80,6 +108,13 @@ func Register(fs *flag.FlagSet) *Options {
 	fs.StringVar(&o.NodeAgent, "node-agent", AgentAuto, "deploy a privileged pod on every node to read its state and logs: auto (where there is no other way onto the nodes and admission allows it), on or off")
 	fs.BoolVar(&o.Pseudonymize, "pseudonymize", false, "copy reports and evidence to <artifacts>/pseudonymized with addresses and names replaced, each by the same everywhere")
 	fs.BoolVar(&o.Strict, "strict", false, "advisory checks count in the verdict")
+	fs.StringVar(&o.Gate.Command, "upgrade-command", "", "gate this shell command: run the checks, watch traffic while it runs, run the checks again, compare")
+	fs.DurationVar(&o.Gate.Limit, "upgrade-timeout", o.Timeouts.Upgrade, "how long -upgrade-command may take")
+	fs.StringVar(&o.Gate.Phase, "gate-phase", "", "before: run the checks, start to watch traffic and return; after: stop watching, run the checks again, compare")
+	fs.StringVar(&o.Gate.State, "gate-state", "", "file that -gate-phase=before writes and after reads; the cluster keeps a copy")
+	fs.StringVar(&o.Gate.MaxDisruption, "max-disruption", "", "disruption let pass, e.g. 10s,service=0s,dns=5s,broken=0: in total, of the worst path of a kind, connections lost (default: see the README)")
+	fs.BoolVar(&o.Gate.ReportOnly, "report-only", false, "gate: report disruption and regressions, and let them pass")
+	fs.BoolVar(&o.Gate.StrictBaseline, "strict-baseline", false, "gate: begin nothing where a required check fails before")
 	return o
 }
 

@@ -36,6 +36,10 @@ type Timeouts struct {
 	Heal           time.Duration // one scenario's Heal
 	Break          time.Duration // from Inject until every check of Breaks is red, and again for the look at all others
 	Recover        time.Duration // from Heal until all checks pass again
+	Upgrade        time.Duration // the command that is gated
+	Settle         time.Duration // from its end until the cluster has settled
+	Settled        time.Duration // nothing changing, to count as settled
+	Monitors       time.Duration // monitors left alone ending by themselves, beyond Upgrade
 }
 
 // DefaultTimeouts are generous for a two-core machine and a three-node
@@ -71,5 +75,9 @@ func DefaultTimeouts() Timeouts {
 		Heal:           2 * time.Minute,
 		Break:          2 * time.Minute,
 		Recover:        3 * time.Minute,
+		Upgrade:        time.Hour,
+		Settle:         90 * time.Second,
+		Settled:        10 * time.Second,
+		Monitors:       time.Hour,
 	}
 }

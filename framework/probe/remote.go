@@ -3,9 +3,11 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -22,15 +24,34 @@ import (
 type remote struct{ config *rest.Config }
 
 func (r remote) stream(ctx context.Context, pod Pod, stdin io.Reader, stdout, stderr io.Writer) error {
-	executor, err := r.executor(pod)
+	executor, err := r.executor(pod, command)
 	if err != nil {
 		return err
 	}
 	return executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: stdout, Stderr: stderr})
 }
 
+// Command runs a command of the pod's image in its container until it or ctx ends,
+// and returns what it wrote. What it wrote to stderr is in the error.
+func Command(ctx context.Context, config *rest.Config, pod Pod, stdin io.Reader, argv ...string) ([]byte, error) {
+	executor, err := remote{config}.executor(pod, argv)
+	if err != nil {
+		return nil, err
+	}
+	var stdout bytes.Buffer
+	stderr := &tail{}
+	if stdin == nil {
+		stdin = strings.NewReader("")
+	}
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: stdin, Stdout: &stdout, Stderr: stderr})
+	if err != nil {
+		return nil, fmt.Errorf("run %q in pod %s/%s on %s: %w", strings.Join(argv, " "), pod.Namespace, pod.Name, pod.Node, stderr.said(err))
+	}
+	return stdout.Bytes(), nil
+}
+
 // executor is for one exec: executors must not be shared.
-func (r remote) executor(pod Pod) (remotecommand.Executor, error) {
+func (r remote) executor(pod Pod, command []string) (remotecommand.Executor, error) {
 	client, err := typed.NewForConfig(r.config)
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)

@@ -16,12 +16,13 @@ import (
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/diagnosis"
 	"github.com/cniproof/cniproof/framework/evidence"
+	"github.com/cniproof/cniproof/framework/gate"
 )
 
-//go:embed report.css picture.css
+//go:embed report.css picture.css gate.css
 var styles embed.FS
 
-//go:embed report.tmpl picture.tmpl
+//go:embed report.tmpl picture.tmpl gate.tmpl
 var templates embed.FS
 
 var layout = template.Must(template.New("report.tmpl").Funcs(template.FuncMap{
@@ -38,6 +39,9 @@ var layout = template.Must(template.New("report.tmpl").Funcs(template.FuncMap{
 	"utc":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
 	"href":     href,
 	"words":    words,
+
+	"happening": gate.Words,
+	"exempt":    exempt,
 }).ParseFS(templates, "*.tmpl"))
 
 // What a browser and a reader can take. Everything left out is in report.json
@@ -79,6 +83,7 @@ type view struct {
 	Open      []line // not measured, blocked and skipped
 	Checks    []section
 	Figures   []figure
+	Timeline  *timeline // of a gate
 	Nodes     []Node
 	// NodesLeft is how many of the cluster's are left out.
 	NodesLeft int
@@ -126,7 +131,7 @@ func page(run Run) ([]byte, error) {
 	all := run.all()
 	c := newColumns(run, all)
 	p := view{
-		CSS: css(), Run: run, Verdict: v, Headline: headline(run, v),
+		CSS: css(run), Run: run, Verdict: v, Headline: headline(run, v),
 		Broken: broken(run), Facts: facts(run), Causes: causes(run, v),
 		Columns: c, Strips: strips(run, all, c), Charts: drawn(all, c), MTU: newMTUTable(run, all, c),
 		Checks: tabulate(run, all, c), Figures: figures(all, c),
@@ -135,6 +140,7 @@ func page(run Run) ([]byte, error) {
 	p.Legend = legend(p)
 	p.Truth, p.TruthLeft = most(truths(run, all), mostTruths)
 	p.Nodes, p.NodesLeft = most(remarkable(run.Cluster.Nodes, c), mostNodes)
+	p.Timeline = newTimeline(run.Gate)
 	p.Failures = failures(run, p.Causes)
 	p.Open = slices.DeleteFunc(open(run), func(l line) bool { return l.Outcome == check.Failed })
 	for _, o := range outcomes {
@@ -147,9 +153,13 @@ func page(run Run) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func css() template.CSS {
+func css(run Run) template.CSS {
 	var b strings.Builder
-	for _, name := range []string{"report.css", "picture.css"} {
+	sheets := []string{"report.css", "picture.css"}
+	if run.Gate != nil {
+		sheets = append(sheets, "gate.css")
+	}
+	for _, name := range sheets {
 		sheet, err := styles.ReadFile(name)
 		if err != nil {
 			panic(err) // it is embedded

@@ -34,6 +34,9 @@ func Judge(run Run) Verdict {
 		Rows:            []Row{},
 		Findings:        run.findings(),
 	}
+	if run.Gate != nil {
+		v.Gate = run.Gate.Cases()
+	}
 	for _, res := range run.all() {
 		v.Counts[string(res.Outcome)]++
 		row := Row{
@@ -59,6 +62,15 @@ func judge(run Run) string {
 		return Failure
 	}
 	verdict := Success
+	if run.Gate != nil {
+		failed, unclear := run.Gate.Failed()
+		if len(failed) > 0 {
+			return Failure
+		}
+		if len(unclear) > 0 {
+			verdict = Partial
+		}
+	}
 	if !run.Complete || run.Problem != "" {
 		verdict = Partial
 	}
@@ -79,6 +91,9 @@ func judge(run Run) string {
 
 // counts tells whether the result has a say in the verdict.
 func (run Run) counts(res check.Result) bool {
+	if run.Gate != nil && !run.Gate.Blames(res.ID) {
+		return false
+	}
 	return run.Strict || res.Level != check.Advisory
 }
 

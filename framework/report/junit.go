@@ -68,6 +68,9 @@ func junit(run Run) ([]byte, error) {
 		s.add(testcase{Name: "the run starts and ends", Classname: "run", Time: seconds(0), Error: &ended})
 		suites = append(suites, s)
 	}
+	if run.Gate != nil {
+		suites = append(suites, gateSuite(run))
+	}
 	if len(run.Results) > 0 {
 		for _, res := range run.all() {
 			if len(suites) == 0 || suites[len(suites)-1].Name != res.Area {
@@ -171,7 +174,7 @@ func (c *testcase) settle(run Run, res check.Result, d detail) {
 	default:
 		d.Message = string(res.Outcome) + ": " + d.Message
 		if res.Outcome == check.Failed {
-			d.Message = "advisory, does not count: " + d.Message
+			d.Message = exempt(run) + ", does not count: " + d.Message
 		}
 		c.Skipped = &d
 	}

@@ -26,6 +26,9 @@ func markdown(run Run) string {
 	if facts := factsLine(run); facts != "" {
 		fmt.Fprintf(&b, "\n%s\n", cell(facts))
 	}
+	if run.Gate != nil {
+		gateMarkdown(&b, run)
+	}
 	lines := open(run)
 	if len(lines) > 0 {
 		b.WriteString("\n| outcome | check | nodes | reason |\n|---|---|---|---|\n")

@@ -8,6 +8,7 @@ import (
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/diagnosis"
 	"github.com/cniproof/cniproof/framework/evidence"
+	"github.com/cniproof/cniproof/framework/gate"
 )
 
 // Run is all that is known of a run, at any moment of it: plain data, and as
@@ -35,6 +36,9 @@ type Run struct {
 	// was skipped.
 	Checks  []Check        `json:"checks"`
 	Results []check.Result `json:"results"`
+	// Gate is what was done to the cluster before Results were taken; nil where the
+	// run is no gate.
+	Gate *gate.Result `json:"gate,omitempty"`
 	// Bundles are the evidence, at most one for each failed check.
 	Bundles []Bundle `json:"bundles,omitempty"`
 }

@@ -97,6 +97,10 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 		runSpecs(t, "cniproof", suite, reporter)
 		return
 	}
+	if s.problem == nil && s.options.Gate.Wanted() {
+		s.gate(t, suite)
+		return
+	}
 	suite.FailOnEmpty = true
 	total := s.choose(&suite, reporter)
 	if suite.ParallelProcess != 1 {

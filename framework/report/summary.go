@@ -48,6 +48,11 @@ func Summary(run Run) string {
 	}
 	s := &sheet{left: screenRows}
 	s.add(short(first, 3*screenColumns))
+	if run.Gate != nil {
+		for _, line := range gateLines(run) {
+			s.add(line)
+		}
+	}
 	causes := probable(v.Findings)
 	if len(v.Findings) == 0 {
 		causes = apart(run)

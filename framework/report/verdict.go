@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cniproof/cniproof/framework/diagnosis"
+	"github.com/cniproof/cniproof/framework/gate"
 )
 
 // Verdict values.
@@ -34,6 +35,8 @@ type Verdict struct {
 	Cluster string `json:"cluster,omitempty"`
 	// Selection is what the run was limited to, empty when to nothing.
 	Selection string `json:"selection,omitempty"`
+	// Gate is what a gate asked, and the answers.
+	Gate []gate.Case `json:"gate,omitempty"`
 	// Counts of checks by outcome.
 	Counts map[string]int `json:"counts"`
 	Rows   []Row          `json:"rows"`

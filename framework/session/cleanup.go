@@ -14,8 +14,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
 
 	"github.com/cniproof/cniproof/fixtures/workloads"
+	"github.com/cniproof/cniproof/framework/config"
 )
 
 // removeStale removes what killed runs left behind: namespaces of ours whose
@@ -34,7 +36,7 @@ func (s *Session) removeStale(ctx context.Context) error {
 		}
 		s.printf("removing %s, left behind by a run that was killed", ns.Name)
 		removals.Go(func() error {
-			if err := s.removeNamespace(ctx, ns.Name); err != nil {
+			if err := s.remover().remove(ctx, ns.Name); err != nil {
 				return fmt.Errorf("remove the leftover namespace %s: %w", ns.Name, err)
 			}
 			return nil
@@ -43,14 +45,40 @@ func (s *Session) removeStale(ctx context.Context) error {
 	return removals.Wait()
 }
 
-// removeNamespace deletes a namespace and waits until it is gone. The namespace
+// RemoveNamespaces deletes namespaces of ours, pods first, and waits until they are
+// gone, for as long as Timeouts.Cleanup; those that are not there are fine. log
+// takes a line where pods have to be removed by force.
+func RemoveNamespaces(ctx context.Context, client kubernetes.Interface, timeouts config.Timeouts, log func(format string, args ...any), names ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, timeouts.Cleanup)
+	defer cancel()
+	r := remover{client, timeouts, log}
+	removed := make(chan error)
+	for _, name := range names {
+		go func() { removed <- r.remove(ctx, name) }()
+	}
+	var errs []error
+	for range names {
+		errs = append(errs, <-removed)
+	}
+	return errors.Join(errs...)
+}
+
+type remover struct {
+	client   kubernetes.Interface
+	timeouts config.Timeouts
+	log      func(format string, args ...any)
+}
+
+func (s *Session) remover() remover { return remover{s.Cluster.Client, s.Options.Timeouts, s.printf} }
+
+// remove deletes a namespace and waits until it is gone. The namespace
 // controller begins five seconds after the request (namespaceDeletionGracePeriod
 // of its source) and looks again only after more when it finds pods that are
 // still terminating: what runs there is deleted meanwhile. Pods that their
 // kubelet does not confirm in a quarter of the time (a dead node, a CNI that
 // fails DEL) are removed from the API server without it.
-func (s *Session) removeNamespace(ctx context.Context, name string) error {
-	core := s.Cluster.Client.CoreV1()
+func (r remover) remove(ctx context.Context, name string) error {
+	core := r.client.CoreV1()
 	err := core.Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -67,17 +95,17 @@ func (s *Session) removeNamespace(ctx context.Context, name string) error {
 		}
 	}
 	// The DaemonSets before their pods, or they would make them anew.
-	if err := s.Cluster.Client.AppsV1().DaemonSets(name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
+	if err := r.client.AppsV1().DaemonSets(name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
 		return fmt.Errorf("delete the DaemonSets of %s: %w", name, err)
 	}
 	if err := core.Pods(name).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{}); err != nil {
 		return fmt.Errorf("delete the pods of %s: %w", name, err)
 	}
-	force := time.After(s.Options.Timeouts.Cleanup / 4)
+	force := time.After(r.timeouts.Cleanup / 4)
 	err = wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
 		select {
 		case <-force:
-			return false, s.forcePods(ctx, name)
+			return false, r.forcePods(ctx, name)
 		default:
 		}
 		_, err := core.Namespaces().Get(ctx, name, metav1.GetOptions{})
@@ -90,13 +118,13 @@ func (s *Session) removeNamespace(ctx context.Context, name string) error {
 }
 
 // forcePods removes the pods of a namespace that are left.
-func (s *Session) forcePods(ctx context.Context, namespace string) error {
-	pods := s.Cluster.Client.CoreV1().Pods(namespace)
+func (r remover) forcePods(ctx context.Context, namespace string) error {
+	pods := r.client.CoreV1().Pods(namespace)
 	left, err := pods.List(ctx, metav1.ListOptions{})
 	if err != nil || len(left.Items) == 0 {
 		return nil //nolint:nilerr // it is still being waited for
 	}
-	s.printf("pods of %s are not confirmed dead by their kubelets, removing them by force", namespace)
+	r.log("pods of %s are not confirmed dead by their kubelets, removing them by force", namespace)
 	now := int64(0)
 	if err := pods.DeleteCollection(ctx, metav1.DeleteOptions{GracePeriodSeconds: &now}, metav1.ListOptions{}); err != nil {
 		return fmt.Errorf("delete the pods of %s by force: %w", namespace, err)

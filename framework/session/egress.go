@@ -16,9 +16,9 @@ import (
 	"github.com/cniproof/cniproof/framework/target"
 )
 
-// egressTargets are those the user named, else every server of the outside, in
+// EgressTargets are those the user named, else every server of the outside, in
 // each family that pods have.
-func (s *Session) egressTargets() []string {
+func (s *Session) EgressTargets() []string {
 	if len(s.Options.EgressTargets) > 0 || s.Cluster.Outside == nil {
 		return s.Options.EgressTargets
 	}

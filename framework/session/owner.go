@@ -36,6 +36,19 @@ func Ownership() map[string]string {
 	}
 }
 
+// OwnershipUntil is Ownership of what may be needed for longer than any run.
+func OwnershipUntil(until time.Time) map[string]string {
+	annotations := Ownership()
+	annotations[ExpiresAnnotation] = until.UTC().Format(time.RFC3339)
+	return annotations
+}
+
+// Lasting are the annotations of a namespace that is to outlive this process: it is
+// left alone until then, and a later run removes it after.
+func Lasting(until time.Time) map[string]string {
+	return map[string]string{ExpiresAnnotation: until.UTC().Format(time.RFC3339)}
+}
+
 // owner names this process.
 func owner() string {
 	return fmt.Sprintf("%s/%d/%s", host(), os.Getpid(), startTime(os.Getpid()))

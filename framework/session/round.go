@@ -127,7 +127,7 @@ func (s *Session) env(context.Context, check.Check) (check.Env, error) {
 	return check.Env{
 		Cluster: s.Cluster, Nodes: s.Scope(), Namespace: s.Namespace, HostNamespace: s.HostSpace,
 		RunID: s.RunID, ProbeImage: s.ProbeImage, Probe: s.probe, Here: probe.Here(), Pods: pods, HostPods: hosts,
-		EgressTargets: s.egressTargets(), EgressProxy: s.Options.EgressProxy, EgressNoProxy: strings.Join(s.Options.EgressNoProxy, ","),
+		EgressTargets: s.EgressTargets(), EgressProxy: s.Options.EgressProxy, EgressNoProxy: strings.Join(s.Options.EgressNoProxy, ","),
 		LoadBalancer: s.Options.LoadBalancer,
 	}, nil
 }
@@ -160,6 +160,26 @@ func (r *Round) investigate(ctx context.Context, c check.Check, result check.Res
 		return
 	}
 	s.printf("evidence of %s: %d items in %.1f s", result.ID, len(manifest.Items), time.Since(start).Seconds())
+}
+
+// Subject is something to take evidence of that is no check.
+type Subject struct {
+	// Name is the bundle's, below evidence/ of Dir.
+	Name, Dir string
+	Nodes     []string
+	Since     time.Time
+}
+
+// Examine takes evidence and diagnoses it, as for a check that failed.
+func (s *Session) Examine(ctx context.Context, about Subject) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Options.Timeouts.Evidence)
+	defer cancel()
+	dir := filepath.Join(about.Dir, "evidence", about.Name)
+	_, err := evidence.Collect(ctx, evidence.Request{
+		Cluster: s.Cluster, Subject: evidence.Subject{Nodes: about.Nodes, Since: about.Since}, Dir: dir,
+		RunID: s.RunID, Check: about.Name, Timeouts: s.Options.Timeouts,
+	})
+	return errors.Join(err, (&Round{session: s}).diagnose(dir, check.Result{ID: about.Name, Outcome: check.Failed, Started: about.Since}))
 }
 
 func later(a, b time.Time) time.Time {

@@ -10,7 +10,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -169,14 +168,8 @@ func (s *Session) Close() error {
 	if !s.opened || s.Cluster == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), s.Options.Timeouts.Cleanup)
-	defer cancel()
 	pods, hosts := workloads.Namespaces(s.RunID)
-	removed := make(chan error)
-	for _, ns := range []string{pods, hosts} {
-		go func() { removed <- s.removeNamespace(ctx, ns) }()
-	}
-	return errors.Join(<-removed, <-removed)
+	return RemoveNamespaces(context.Background(), s.Cluster.Client, s.Options.Timeouts, s.printf, pods, hosts)
 }
 
 // Scope are the nodes to judge: those of -nodes, else all.

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenarios_test
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cniproof/cniproof/framework/cluster"
+	"github.com/cniproof/cniproof/framework/config"
+	"github.com/cniproof/cniproof/framework/gate"
+	"github.com/cniproof/cniproof/framework/report"
+)
+
+var (
+	gateExam     = flag.Bool("gate-exam", false, "gate upgrades that are good and bad, on a kind cluster of ours")
+	gateTopology = flag.String("gate-topology", "default", "the topology of that cluster")
+)
+
+// upgrade is something done to a cluster, and what the gate must make of it. In
+// commands $CP and $WORKER are the containers of two nodes and kubectl is the one on
+// the former.
+type upgrade struct {
+	name    string
+	command string
+	// heal undoes what is left of it.
+	heal string
+	// areas are those that are checked before and after.
+	areas []string
+	// verdict is the one wanted; shut are beginnings of the answers that must shut
+	// the gate, and named what some reason or finding has to say.
+	verdict string
+	shut    []string
+	named   []string
+	// topologies it is for; empty is any.
+	topologies []string
+	budget     string
+}
+
+const manifests = "/etc/kubernetes/manifests"
+
+var upgrades = []upgrade{
+	{
+		name: "flannel_restarted", areas: []string{"node", "cni"}, verdict: report.Success,
+		command: `kubectl -n kube-flannel set env ds/kube-flannel-ds CNIPROOF_ROLLOUT=$(date +%s) && kubectl -n kube-flannel rollout status ds/kube-flannel-ds --timeout=180s`,
+	},
+	{
+		name: "command_fails_half_way", areas: []string{"node"}, verdict: report.Failure,
+		command: `echo step one; echo step two fails >&2; exit 3`,
+		shut:    []string{"the upgrade command succeeds: no, the command ended with exit code 3"},
+	},
+	{
+		name: "cni_config_gone", areas: []string{"node", "cni"}, verdict: report.Failure,
+		command: `docker exec $WORKER mv /etc/cni/net.d /etc/cni/net.d.gone && sleep 5`,
+		heal:    `docker exec $WORKER sh -c 'if [ -d /etc/cni/net.d.gone ]; then rm -rf /etc/cni/net.d; mv /etc/cni/net.d.gone /etc/cni/net.d; fi'`,
+		shut:    []string{"no check fails that did not before: no"},
+		named:   []string{"CNI_CONFIG_MISSING"},
+	},
+	{
+		name: "kube_proxy_absent", areas: []string{"service"}, verdict: report.Failure,
+		command: `kubectl -n kube-system patch ds kube-proxy -p '{"spec":{"updateStrategy":{"$retainKeys":["type"],"type":"OnDelete"},"template":{"spec":{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"kubernetes.io/hostname","operator":"NotIn","values":["'$WORKER'"]}]}]}}}}}}}' && sleep 5`,
+		heal:    `kubectl -n kube-system patch ds kube-proxy -p '{"spec":{"updateStrategy":{"type":"RollingUpdate"},"template":{"spec":{"affinity":null}}}}' && kubectl -n kube-system rollout status ds/kube-proxy --timeout=60s`,
+		shut:    []string{"no check fails that did not before: no"},
+		named:   []string{"KUBE_PROXY_DOWN"},
+	},
+	{
+		name: "connections_cut", areas: []string{"node"}, verdict: report.Failure,
+		command: `docker exec $WORKER sh -c 'iptables-save -t nat > /run/nat; iptables -w -t nat -F; conntrack -F; sleep 0.4; iptables-restore -w < /run/nat; rm /run/nat'; sleep 25`,
+		shut:    []string{"established connections survive: no"},
+		named:   []string{"connection tracking was flushed"},
+	},
+	{
+		name: "overlay_mtu_lowered", areas: []string{"mtu"}, verdict: report.Failure, topologies: []string{"default"},
+		command: `docker exec $WORKER ip link set flannel.1 mtu 1300 && sleep 3`,
+		heal:    `docker exec $WORKER ip link set flannel.1 mtu 1450`,
+		shut:    []string{"no check fails that did not before: no"},
+		named:   []string{"MTU_MISMATCH"},
+	},
+	{
+		name: "api_server_away", areas: []string{"node"}, verdict: report.Success,
+		command: `docker exec $CP mv ` + manifests + `/kube-apiserver.yaml /run/; sleep 60; docker exec $CP mv /run/kube-apiserver.yaml ` + manifests + `/; until kubectl get --raw /readyz; do sleep 1; done`,
+		heal:    `docker exec $CP sh -c 'if [ -f /run/kube-apiserver.yaml ]; then mv /run/kube-apiserver.yaml ` + manifests + `/; fi'`,
+	},
+	{
+		name: "kube_proxy_to_nftables", areas: []string{"node", "service"}, verdict: report.Success,
+		command: `kubectl -n kube-system get cm kube-proxy -o yaml | sed 's/mode: .*/mode: nftables/' | kubectl apply -f - && kubectl -n kube-system rollout restart ds/kube-proxy && kubectl -n kube-system rollout status ds/kube-proxy --timeout=180s`,
+		heal:    `kubectl -n kube-system get cm kube-proxy -o yaml | sed 's/mode: .*/mode: iptables/' | kubectl apply -f - && kubectl -n kube-system rollout restart ds/kube-proxy && kubectl -n kube-system rollout status ds/kube-proxy --timeout=180s`,
+		budget:  "service=5s,nodeport=5s,service/held=10s,nodeport/held=10s,total=20s",
+	},
+}
+
+// TestGate gates good and bad upgrades: the good ones pass, each bad one is stopped
+// and its cause named.
+//
+//	go test ./scenarios -run TestGate -gate-exam -v -timeout 90m
+func TestGate(t *testing.T) {
+	if !*gateExam {
+		t.Skip("pass -gate-exam, or use make gate-exam")
+	}
+	timeouts := config.DefaultTimeouts()
+	provider := cluster.Kind(cluster.KindOptions{Topology: *gateTopology, NodeImage: env("NODE_IMAGE", "auto"), Timeouts: timeouts, Log: os.Stderr})
+	c, err := provider.Up(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range upgrades {
+		if len(u.topologies) > 0 && !strings.Contains(strings.Join(u.topologies, " "), *gateTopology) {
+			continue
+		}
+		t.Run(u.name, func(t *testing.T) { u.examine(t, c, provider.Kubeconfig()) })
+	}
+}
+
+func (u upgrade) examine(t *testing.T, c *cluster.Cluster, kubeconfig string) {
+	preamble := ""
+	for _, n := range c.Nodes {
+		if n.ControlPlane {
+			preamble += "CP=" + n.Name + "; "
+		} else {
+			preamble += "WORKER=" + n.Name + "; " // the last
+		}
+	}
+	preamble += `kubectl() { docker exec -i $CP kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }; `
+	if u.heal != "" {
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+			defer cancel()
+			if out, err := exec.CommandContext(ctx, "sh", "-c", preamble+u.heal+"\nkubectl wait --for=condition=Ready nodes --all --timeout=90s").CombinedOutput(); err != nil {
+				t.Errorf("heal: %v\n%s", err, out)
+			}
+		})
+	}
+	o := config.Register(flag.NewFlagSet("gate", flag.ContinueOnError))
+	o.Kubeconfig, o.Artifacts, o.Areas = kubeconfig, artifacts(t, u.name), u.areas
+	o.Gate.Command, o.Gate.MaxDisruption = preamble+u.command, u.budget
+	var log bytes.Buffer
+	run, err := report.Gate(t.Context(), o, 15*time.Minute, &log)
+	t.Log(log.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict := report.Judge(run)
+	if verdict.Verdict != u.verdict {
+		t.Errorf("the verdict is %s, wanted %s", verdict.Verdict, u.verdict)
+	}
+	failed, _ := run.Gate.Failed()
+	for _, want := range u.shut {
+		if !strings.Contains(strings.Join(failed, "\n"), want) {
+			t.Errorf("the gate is not shut for %q, but for %q", want, failed)
+		}
+	}
+	var named []string
+	for _, r := range run.Gate.Reasons {
+		named = append(named, r.Text)
+	}
+	for _, f := range verdict.Findings {
+		named = append(named, string(f.Code))
+	}
+	for _, want := range u.named {
+		if !strings.Contains(strings.Join(named, "\n"), want) {
+			t.Errorf("%q is not named, but %q", want, named)
+		}
+	}
+	t.Logf("%s: %s; %s", u.name, verdict.Verdict, spent(run.Gate))
+}
+
+func spent(r *gate.Result) string {
+	var list []string
+	for _, s := range r.Spent {
+		list = append(list, fmt.Sprintf("%s %s", s.Kind, s.Says()))
+	}
+	return strings.Join(list, "; ")
+}
+
+// artifacts is where the reports of an upgrade stay.
+func artifacts(t *testing.T, name string) string {
+	if dir := os.Getenv("CNIPROOF_GATE_ARTIFACTS"); dir != "" {
+		return dir + "/" + name
+	}
+	return t.TempDir()
+}
+
+func env(name, otherwise string) string {
+	if value := os.Getenv(name); value != "" {
+		return value
+	}
+	return otherwise
+}
