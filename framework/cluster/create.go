@@ -28,8 +28,8 @@ func (k *kind) create(ctx context.Context, p plan) (record, error) {
 		return record{}, err
 	}
 	r := record{Name: name, Topology: k.Topology, Given: k.Name, Created: time.Now(), Image: p.image.Ref, Inputs: p.inputs, Patches: p.patches}
-	if _, err := os.Stat(modulesDir); errors.Is(err, os.ErrNotExist) {
-		r.MadeModules = true
+	if r.MadeModules, err = k.store.makesModules(modulesDir); err != nil {
+		return record{}, err
 	}
 	if err := k.store.save(r); err != nil {
 		return record{}, err

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -253,6 +254,23 @@ func TestRecords(t *testing.T) {
 	if _, err := os.Stat(s.kubeconfig(a.Name)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("wanted no kubeconfig, observed %v", err)
 	}
+}
+
+func TestMakesModules(t *testing.T) {
+	s := store{dir: t.TempDir()}
+	there, absent := t.TempDir(), filepath.Join(t.TempDir(), "modules")
+	ask := func(dir string, want bool) {
+		t.Helper()
+		if got, err := s.makesModules(dir); err != nil || got != want {
+			t.Errorf("made %t, err %v, wanted %t", got, err, want)
+		}
+	}
+	ask(absent, true)
+	ask(there, false)
+	if err := s.save(record{Name: "a", MadeModules: true}); err != nil {
+		t.Fatal(err)
+	}
+	ask(there, true) // a's, and to outlive a
 }
 
 func TestRecordLock(t *testing.T) {

@@ -35,7 +35,8 @@ type record struct {
 	Containers []containerRun `json:"containers,omitempty"`
 	// Patches says what the host needed: "cgroup-v1", "missing-capabilities".
 	Patches []string `json:"patches,omitempty"`
-	// MadeModules tells that /lib/modules was not there before.
+	// MadeModules tells that /lib/modules was not there before this cluster or
+	// one that was there with it: the last of them removes it.
 	MadeModules bool `json:"madeModules,omitempty"`
 }
 
@@ -103,6 +104,17 @@ func (s store) load(name string) (record, error) {
 		return record{}, fmt.Errorf("read the record %s: it is of a cluster %q", s.path(name), r.Name)
 	}
 	return r, nil
+}
+
+// makesModules tells whether dir is, or will be, there because of clusters of
+// ours.
+func (s store) makesModules(dir string) (bool, error) {
+	records, err := s.list("")
+	if err != nil {
+		return false, err
+	}
+	_, err = os.Stat(dir)
+	return errors.Is(err, os.ErrNotExist) || slices.ContainsFunc(records, func(r record) bool { return r.MadeModules }), nil
 }
 
 // save writes the record through a rename: a killed process leaves a whole one.

@@ -35,11 +35,15 @@ func (k *kind) remove(ctx context.Context, r record) error {
 		if err := removeNetwork(ctx); err != nil {
 			return err
 		}
-		if r.MadeModules {
-			// It is only removed when it is empty, as docker made it.
-			_ = os.Remove(modulesDir)
+		if err := k.store.remove(r.Name); err != nil {
+			return err
 		}
-		return k.store.remove(r.Name)
+		// While other clusters have it mounted, another directory of that name would
+		// not be theirs.
+		if others, err := k.store.list(""); r.MadeModules && err == nil && len(others) == 0 {
+			_ = os.Remove(modulesDir) // only when it is empty, as docker made it
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("remove cluster %s: %w", r.Name, err)
