@@ -84,6 +84,7 @@ var _ = Register(Rule{
 			confidence, said = 0.55, without(said, filterCounter)
 		}
 		found = append(found, some(cite(confidence, said))...)
+		found = append(found, contradicted(f, "node.rp-filter", 0.8)...)
 		return append(found, filtered(f)...)
 	},
 })

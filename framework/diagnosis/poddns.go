@@ -34,7 +34,8 @@ var _ = Register(Rule{
 	Match: func(f *fact.Facts) []Finding {
 		if f.Whole {
 			// Surplus name servers are cut on many healthy clusters.
-			return some(cite(scoped(f, "dns", 0.6, 0), current(f, f.Said(podDNS))))
+			found := some(cite(scoped(f, "dns", 0.6, 0), current(f, f.Said(podDNS))))
+			return append(found, contradicted(f, "audit.pod-dns", 0.85)...)
 		}
 		return append(some(cite(0.9, f.Said(podDNS))), some(cite(0.6, f.Said(podDNSSpec)))...)
 	},
@@ -52,6 +53,14 @@ func checkSays(f *fact.Facts, area string, confidence float64) []Finding {
 		found.on(failure.Node)
 	}
 	return []Finding{found}
+}
+
+// contradicted is checkSays for one check, whose claim is the opposite of the cause.
+func contradicted(f *fact.Facts, id string, confidence float64) []Finding {
+	if f.Check == nil || f.Check.ID != id {
+		return nil
+	}
+	return checkSays(f, f.Check.Area, confidence)
 }
 
 // scoped is how much a finding counts: when the failed check is of its area,
