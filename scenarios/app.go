@@ -5,6 +5,7 @@ package scenarios
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -70,6 +71,33 @@ func openShop(ctx context.Context, t scenario.Target, edit func(*corev1.Pod)) er
 		return fmt.Errorf("create pod %s/%s: %w", shop, web, err)
 	}
 	return nil
+}
+
+// awaitWeb waits until the pod of the application has come to what the fault makes
+// of it.
+func awaitWeb(ctx context.Context, t scenario.Target, arrived func(*corev1.Pod) bool) error {
+	var last corev1.PodStatus
+	err := wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+		pod, err := t.Cluster.Client.CoreV1().Pods(shop).Get(ctx, web, metav1.GetOptions{})
+		if err != nil {
+			return false, nil //nolint:nilerr // asked again until ctx ends
+		}
+		last = pod.Status
+		return arrived(pod), nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for pod %s/%s to show the fault: it is %s: %w", shop, web, last.Phase, err)
+	}
+	return nil
+}
+
+// waitsFor tells whether the pod's container waits for one of these reasons.
+func waitsFor(reasons ...string) func(*corev1.Pod) bool {
+	return func(pod *corev1.Pod) bool {
+		return slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
+			return c.State.Waiting != nil && slices.Contains(reasons, c.State.Waiting.Reason)
+		})
+	}
 }
 
 // onlyForbidden is nil for a refusal, which may be about what is not there yet.

@@ -21,9 +21,13 @@ var _ = scenario.Register(scenario.Scenario{
 	Topology: "default",
 	Breaks:   []string{"audit.service-ready"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
-		return openShop(ctx, t, func(pod *corev1.Pod) {
+		err := openShop(ctx, t, func(pod *corev1.Pod) {
 			pod.Spec.Containers[0].Command = []string{"/usr/local/bin/web", "--listen=:8080"}
 		})
+		if err != nil {
+			return err
+		}
+		return awaitWeb(ctx, t, waitsFor("CrashLoopBackOff", "RunContainerError", "CreateContainerError"))
 	},
 	Heal: closeShop,
 	Look: lookAtShop,

@@ -34,7 +34,7 @@ awk -v max="$max" 'BEGIN { for (i = 0; i < max; i++) { a = int(i / 60000); p = 1
 [ $(sysctl -n net.netfilter.nf_conntrack_count) -gt $((max * 98 / 100)) ]`)
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
-		return shell(ctx, t, `conntrack -D -s 198.18.0.0/16 >/dev/null 2>&1; ! conntrack -L -s 198.18.0.0/16 2>/dev/null | grep -q .`)
+		return shell(ctx, t, `for i in 1 2 3 4 5; do conntrack -D -s 198.18.0.0/16 >/dev/null 2>&1 || break; done; ! conntrack -L -s 198.18.0.0/16 2>/dev/null | grep -q .`)
 	},
 	Look: func(t scenario.Target) []string {
 		return []string{

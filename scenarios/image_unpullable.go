@@ -26,9 +26,13 @@ var _ = scenario.Register(scenario.Scenario{
 		if err != nil {
 			return err
 		}
-		return openShop(ctx, t, func(pod *corev1.Pod) {
+		err = openShop(ctx, t, func(pod *corev1.Pod) {
 			pod.Spec.Containers[0].Image = registry + "/shop/web:v1"
 		})
+		if err != nil {
+			return err
+		}
+		return awaitWeb(ctx, t, waitsFor("ErrImagePull", "ImagePullBackOff"))
 	},
 	Heal: closeShop,
 	Look: lookAtShop,

@@ -4,6 +4,7 @@ package scenarios
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -20,8 +21,16 @@ var _ = scenario.Register(scenario.Scenario{
 	Topology: "default",
 	Breaks:   []string{"audit.service-ready"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
-		return openShop(ctx, t, func(pod *corev1.Pod) {
+		err := openShop(ctx, t, func(pod *corev1.Pod) {
 			pod.Spec.NodeSelector = map[string]string{"disktype": "ssd"}
+		})
+		if err != nil {
+			return err
+		}
+		return awaitWeb(ctx, t, func(pod *corev1.Pod) bool {
+			return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+				return c.Type == corev1.PodScheduled && c.Reason == corev1.PodReasonUnschedulable
+			})
 		})
 	},
 	Heal: closeShop,

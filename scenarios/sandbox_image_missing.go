@@ -44,7 +44,7 @@ func setSandboxImage(ctx context.Context, t scenario.Target, image string) error
 	if err := keepFile(ctx, t, containerdConf); err != nil {
 		return err
 	}
-	return shell(ctx, t, `sed -Ei 's|^( *(sandbox_image\|sandbox) *= *).*|\1"`+image+`"|' `+containerdConf+` && grep -q `+image+` `+containerdConf+` && systemctl restart containerd`)
+	return shell(ctx, t, `sed -Ei 's#^( *(sandbox_image|sandbox) *= *).*#\1"`+image+`"#' `+containerdConf+` && grep -q `+image+` `+containerdConf+` && systemctl restart containerd`)
 }
 
 // restoreContainerd undoes setSandboxImage, and starts containerd whatever became
