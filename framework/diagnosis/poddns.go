@@ -4,13 +4,18 @@ package diagnosis
 
 import "github.com/cniproof/cniproof/framework/diagnosis/fact"
 
+// resolvConfMissing is what the kubelet says when the file that pods' resolv.conf
+// begins with cannot be read: no pod starts then.
+var resolvConfMissing = fact.Say("the resolv.conf that the kubelet hands to pods cannot be read",
+	`open (?P<file>\S*resolv\.conf): no such file or directory`, `resolv\.conf"?: (?:no such file|permission denied|too many)`,
+	`(?:couldn't|could not|failed to|unable to) (?:find|read|open|parse|get|stat) .{0,40}resolv\.conf`,
+)
+
 // What the kubelet (pkg/kubelet/network/dns) and resolvers say of a pod's
 // resolv.conf.
 var podDNS = fact.Say("a pod's resolv.conf is cut short or cannot be made",
 	`nameserver limits (?:were )?exceeded`, `DNSConfigForming`, `search line limits (?:were )?exceeded`, `some (?:nameservers|search paths) have been omitted`,
 	`resolv\.conf file '?\S*'? contains (?:search line|too many|a search)`, `CheckLimitsForResolvConf`,
-	`open (?P<file>\S*resolv\.conf): no such file or directory`, `resolv\.conf"?: (?:no such file|permission denied|too many)`,
-	`(?:couldn't|could not|failed to|unable to) (?:find|read|open|parse|get|stat) .{0,40}resolv\.conf`,
 	`invalid (?:dnsPolicy|DNSPolicy|dns ?config)`, `ClusterFirst is not (?:supported|set)|kubelet does not have ClusterDNS IP configured`, `MissingClusterDNS`,
 	`dnsConfig.{0,60}(?:invalid|required|must)`, `spec\.dnsConfig\.(?:nameservers|searches)`,
 )
@@ -35,9 +40,17 @@ var _ = Register(Rule{
 		if f.Whole {
 			// Surplus name servers are cut on many healthy clusters.
 			found := some(cite(scoped(f, "dns", 0.6, 0), current(f, f.Said(podDNS))))
+			byKubelet := where(current(f, f.Said(resolvConfMissing)), func(s fact.Statement) bool {
+				return s.Sort == fact.KubeletLog || s.Sort == fact.PodStatus
+			})
+			missing := cite(0.9, byKubelet)
+			if file := arg(byKubelet, "file"); file != "" {
+				missing.Title = "the kubelet hands pods " + file + ", which does not exist"
+			}
+			found = append(found, some(missing)...)
 			return append(found, contradicted(f, "audit.pod-dns", 0.85)...)
 		}
-		return append(some(cite(0.9, f.Said(podDNS))), some(cite(0.6, f.Said(podDNSSpec)))...)
+		return append(some(cite(0.9, f.Said(podDNS, resolvConfMissing))), some(cite(0.6, f.Said(podDNSSpec)))...)
 	},
 })
 
