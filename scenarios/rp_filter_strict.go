@@ -38,7 +38,7 @@ var _ = scenario.Register(scenario.Scenario{
 		if err := keepOutput(ctx, t, "sysctl net.ipv4.conf.all.rp_filter net.ipv4.conf.eth0.rp_filter", rpFilters); err != nil {
 			return err
 		}
-		return shell(ctx, t, secondNetwork(here, there)+` && sysctl -qw net.ipv4.conf.side.rp_filter=2 net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1 && ip route replace `+there+`/32 dev side`)
+		return shell(ctx, t, secondNetwork(here, there)+` && sysctl -qw net.ipv4.conf.side.rp_filter=2 net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.eth0.rp_filter=1 && ip route replace `+there+`/32 dev side src `+here)
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
 		err := shell(ctx, t, `ip link del side 2>/dev/null; [ ! -e `+rpFilters+` ] || { sysctl -qp `+rpFilters+` && rm `+rpFilters+`; }`)
