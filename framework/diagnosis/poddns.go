@@ -40,7 +40,7 @@ var _ = Register(Rule{
 		if f.Whole {
 			// Surplus name servers are cut on many healthy clusters.
 			found := some(cite(scoped(f, "dns", 0.6, 0), current(f, f.Said(podDNS))))
-			byKubelet := where(current(f, f.Said(resolvConfMissing)), func(s fact.Statement) bool {
+			byKubelet := where(unserved(f, f.Said(resolvConfMissing)), func(s fact.Statement) bool {
 				return s.Sort == fact.KubeletLog || s.Sort == fact.PodStatus
 			})
 			missing := cite(0.9, byKubelet)

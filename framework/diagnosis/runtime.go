@@ -42,6 +42,10 @@ var runtimeUnit = regexp.MustCompile(`^(?:containerd|docker|crio|cri-docker)\.se
 // absence.
 var pullOrPod = regexp.MustCompile(`(?i)back-off pulling|ErrImagePull|sandbox image`)
 
+// otherRuntimes matches what every kubelet says at its start of the runtimes that
+// it looks for and the node does not have (cadvisor's container factories).
+var otherRuntimes = regexp.MustCompile(`(?i)registration of the \S+ container factory failed`)
+
 var _ = Register(Rule{
 	Code:  RuntimeDown,
 	Title: "the container runtime is down or does not answer",
@@ -57,6 +61,7 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
 		said := without(current(f, f.Said(runtimeSilent, runtimeStopped)), pullOrPod)
+		said = without(said, otherRuntimes)
 		said = unserved(f, said)
 		found := cite(0.92, said)
 		for _, u := range f.Units {

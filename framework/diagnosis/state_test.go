@@ -172,7 +172,7 @@ func TestOneFaultAtATime(t *testing.T) {
 		"bridge filter": {of(replace("nodes/w1/network/sysctl.txt", "net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables = 1\nnet.ipv4.ip_forward"),
 			replace(w2+"network/sysctl.txt", "net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables = 0\nnet.ipv4.ip_forward"), failed("node")), KernelModuleMissing, "w2"},
 		"resolv.conf": {of(func(files map[string]string) {
-			files[w2+"kubelet.log"] = "2026-11-22T16:51:05.092297+0000 w2 kubelet[274]: E1122 16:51:05.1 274 kuberuntime_sandbox.go:46] \"Failed to generate sandbox config for pod\" err=\"open /run/systemd/resolve/resolv.conf: no such file or directory\" pod=\"demo/web-2\"\n"
+			files[w2+"kubelet.log"] = "2026-11-22T16:51:05.092297+0000 w2 kubelet[274]: E1122 16:51:05.1 274 kuberuntime_sandbox.go:46] \"Registration of the crio container factory failed: Get \\\"http://%2Fvar%2Frun%2Fcrio%2Fcrio.sock/info\\\": dial unix /var/run/crio/crio.sock: connect: no such file or directory\"\n2026-11-22T16:51:06.092297+0000 w2 kubelet[274]: E1122 16:51:06.1 274 kuberuntime_sandbox.go:46] \"Failed to generate sandbox config for pod\" err=\"open /run/systemd/resolve/resolv.conf: no such file or directory\" pod=\"demo/web-2\"\n"
 		}, failed("sandbox")), PodDNSMisconfigured, "w2"},
 		"strict filter": {of(func(files map[string]string) {
 			failed("node")(files)
