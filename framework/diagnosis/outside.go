@@ -124,7 +124,10 @@ var _ = Register(Rule{
 			found.Title = "an HTTP proxy is asked for the API server and refuses: NO_PROXY lacks the cluster's ranges"
 			return some(found)
 		}
-		found := cite(scopedTree(f, 0.92, 0.7), current(f, f.Said(proxyFails)))
+		found := cite(scopedTree(f, 0.92, 0.7), where(current(f, f.Said(proxyFails)), func(s fact.Statement) bool {
+			// The runtime has its proxy from its start on.
+			return !f.Whole || s.Sort != fact.RuntimeLog && s.Sort != fact.KubeletLog || !since(f, s, runtimeBack)
+		}))
 		if address := proxyAddress.FindStringSubmatch(firstText(found)); address != nil {
 			found.Title = fmt.Sprintf("the HTTP proxy %s does not answer", address[1])
 		}

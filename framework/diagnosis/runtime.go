@@ -92,10 +92,15 @@ const reconnect = 5 * time.Second
 // servedSince tells whether the node's runtime came back after a statement, by
 // its own word or by a sandbox it set up.
 func servedSince(f *fact.Facts, s fact.Statement) bool {
+	return since(f, s, runtimeBack, sandboxStarted)
+}
+
+// since tells whether one of these was said on the node after a statement.
+func since(f *fact.Facts, s fact.Statement, better ...*fact.Wording) bool {
 	if s.Time.IsZero() {
 		return false
 	}
-	for _, back := range f.Said(runtimeBack, sandboxStarted) {
+	for _, back := range f.Said(better...) {
 		if back.Node == s.Node && back.Last.Add(reconnect).After(s.Time) {
 			return true
 		}
