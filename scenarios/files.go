@@ -26,6 +26,12 @@ func putBack(ctx context.Context, t scenario.Target, file string) error {
 	return shell(ctx, t, fmt.Sprintf("[ ! -e %[2]s/%[3]s ] || { rm -rf %[1]s && mkdir -p %[4]s && mv %[2]s/%[3]s %[1]s; }", file, kept, path.Base(file), path.Dir(file)))
 }
 
+// keepOutput keeps what a command on the victim prints, in a file under kept. A
+// second time it does nothing, so that what is kept is from before the fault.
+func keepOutput(ctx context.Context, t scenario.Target, command, file string) error {
+	return shell(ctx, t, fmt.Sprintf("mkdir -p %[1]s && { [ -s %[3]s ] || { %[2]s >%[3]s.next && [ -s %[3]s.next ] && mv %[3]s.next %[3]s; }; }", kept, command, file))
+}
+
 // replaceFile keeps a file of the victim and writes another in its place.
 func replaceFile(ctx context.Context, t scenario.Target, file, content string) error {
 	if err := keepFile(ctx, t, file); err != nil {

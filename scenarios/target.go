@@ -3,8 +3,8 @@
 // Package scenarios is the faults, one per file, named by what happened. Each
 // registers itself; framework/scenario runs them. The verbs that faults are made
 // of are in target.go (the node to break), files.go (files on it),
-// packetfilter.go (iptables rules), objects.go (Kubernetes objects) and
-// coredns.go.
+// packetfilter.go (iptables rules), objects.go (Kubernetes objects), app.go (an
+// application of somebody) and coredns.go.
 package scenarios
 
 import (

@@ -53,6 +53,11 @@ var _ = Register(Rule{
 			if p, known := f.PodNamed(s.Pod); known && p.Up() {
 				return false
 			}
+			if m := byKubelet.FindStringSubmatch(s.Text); f.Whole && m != nil && len(f.Pods) > 0 {
+				if p, known := f.PodNamed(m[1]); !known || p.Up() {
+					return false // it was replaced, or is up again
+				}
+			}
 			return daemonPod.MatchString(s.Pod) || daemonPod.MatchString(s.Args["pod"]) || daemonPod.MatchString(s.Quote.Text)
 		})
 		found := cite(0.85, said)
@@ -86,6 +91,10 @@ var _ = Register(Rule{
 		return some(found)
 	},
 })
+
+// byKubelet matches the pod that the kubelet says it restarts, as
+// <name>_<namespace>(<uid>).
+var byKubelet = regexp.MustCompile(`pod=([a-z0-9.-]+)_[a-z0-9-]+\(`)
 
 // restarted matches what checks say of an agent that does not stay up.
 var restarted = regexp.MustCompile(`(?i)restart|exit code|crash|back for`)

@@ -79,7 +79,7 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
 		found := cite(0.93, where(current(f, f.Said(malformedConfig)), func(s fact.Statement) bool {
-			return !firstGood(f, s.Node) || !reloadFailed.MatchString(s.Text)
+			return (!firstGood(f, s.Node) || !reloadFailed.MatchString(s.Text)) && !ownRecord.MatchString(s.Text)
 		}))
 		if file := arg(f.Said(malformedConfig), "file"); file != "" && len(found.Evidence) > 0 {
 			found.Title = "the CNI configuration " + file + " does not parse or misses fields"
@@ -97,6 +97,10 @@ var _ = Register(Rule{
 		return some(found)
 	},
 })
+
+// ownRecord matches a plugin that cannot read what it wrote down of a sandbox itself:
+// on DEL, flannel's takes its delegate's configuration from there.
+var ownRecord = regexp.MustCompile(`(?i)failed \(delete\): failed to parse netconf`)
 
 // reloadFailed matches the runtime reading a file while it is being written.
 var reloadFailed = regexp.MustCompile(`(?i)fs change event`)

@@ -84,6 +84,7 @@ var _ = Register(Rule{
 			confidence, said = 0.55, without(said, filterCounter)
 		}
 		found = append(found, some(cite(confidence, said))...)
+		found = append(found, contradicted(f, "node.rp-filter", 0.8)...)
 		return append(found, filtered(f)...)
 	},
 })
@@ -145,7 +146,14 @@ var _ = Register(Rule{
 	Refutes: "nf_conntrack_count well below nf_conntrack_max",
 	Looks:   []fact.Sort{fact.KernelLog, fact.NetworkState},
 	Match: func(f *fact.Facts) []Finding {
-		found := cite(0.95, current(f, f.Said(conntrackFull)))
+		said := current(f, f.Said(conntrackFull))
+		// A table with room again was full for a moment, or the log is that of a
+		// host which other containers write to.
+		lasting := where(said, func(s fact.Statement) bool { return !roomy(f, s.Node) })
+		found := cite(0.95, lasting)
+		if len(lasting) == 0 {
+			found = cite(0.5, said)
+		}
 		for _, s := range f.Sysctls {
 			if s.Key != "net.netfilter.nf_conntrack_count" && s.Key != "net.nf_conntrack_count" {
 				continue
@@ -165,6 +173,15 @@ var _ = Register(Rule{
 		return some(found)
 	},
 })
+
+// roomy tells whether the node's connection tracking table is known to have room.
+func roomy(f *fact.Facts, node string) bool {
+	count, counted := f.Sysctl(node, "net.netfilter.nf_conntrack_count")
+	limit, limited := f.Sysctl(node, "net.netfilter.nf_conntrack_max")
+	used, err1 := strconv.Atoi(count.Value)
+	most, err2 := strconv.Atoi(limit.Value)
+	return counted && limited && err1 == nil && err2 == nil && used*100 < most*80
+}
 
 var moduleMissing = fact.Say("a kernel module that networking needs is not there",
 	`modprobe: (?:FATAL|ERROR): (?:Module|could not insert) '?(?P<module>[\w-]+)`, `modprobe: can't (?:load|change)`,

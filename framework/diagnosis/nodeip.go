@@ -4,6 +4,7 @@ package diagnosis
 
 import (
 	"regexp"
+	"slices"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
@@ -40,13 +41,27 @@ var _ = Register(Rule{
 	Refutes: "the node's addresses (ip addr) having the InternalIP the API server knows",
 	Looks:   []fact.Sort{fact.KubeletLog, fact.NetworkState},
 	Match: func(f *fact.Facts) []Finding {
-		found := some(cite(0.88, current(f, f.Said(nodeIPChanged))))
+		found := some(cite(0.88, where(current(f, f.Said(nodeIPChanged)), func(s fact.Statement) bool {
+			return !addressMissing.MatchString(s.Text) || !atHome(f, s.Node)
+		})))
 		cert := without(without(current(f, f.Said(certNotForIP)), metricsText), registryText)
 		cert = without(without(cert, sandboxFailure), cniContext)
 		found = append(found, some(cite(0.88, cert))...)
 		return append(found, strangers(f)...)
 	},
 })
+
+// addressMissing matches a kubelet that does not find the node's address.
+var addressMissing = regexp.MustCompile(`(?i)validate nodeIP|not found in the host's network interfaces`)
+
+// atHome tells whether the node is seen to have an address the API server knows of
+// it: what was said of a missing one is past then.
+func atHome(f *fact.Facts, node string) bool {
+	n, _ := f.NodeByName(node)
+	return slices.ContainsFunc(f.Addrs, func(a fact.Addr) bool {
+		return a.Node == node && contains(n.Addresses, a.Prefix.Addr().String())
+	})
+}
 
 // strangers are nodes none of whose interfaces has the address the API server
 // knows.

@@ -37,6 +37,12 @@ var (
 		`malformed HTTP response.{0,60}proxy|error parsing proxy`, `http: server gave HTTP response to HTTPS client.{0,60}proxy`, `Forbidden.{0,30}proxy|(?:^|[^-])proxy[^"].{0,60}Forbidden`,
 		`You are using the http proxy|\[WARNING HTTPProxy(?:CIDR)?\]`,
 	)
+	// What Go's net/http says of a proxy that answers CONNECT with anything but
+	// 200: the reason phrase of its status and nothing more, in which an API
+	// server's own refusal differs.
+	proxyRefuses = fact.Say("an HTTP proxy refuses a request for the API server",
+		`"https://[^"\s]+/(?:api|apis|version|healthz)\b[^"\s]*": (?:Forbidden|Bad Gateway|Gateway Time-?out|Service Unavailable|Proxy Authentication Required)[\s"\\]*$`,
+	)
 	// resolution matches failures to resolve the name, which are DNS'.
 	resolution = regexp.MustCompile(`(?i)dial tcp: lookup|lookup \S+(?: on \S+)?:|no such host|server misbehaving|name resolution`)
 )
@@ -112,7 +118,16 @@ var _ = Register(Rule{
 	Refutes: "the request succeeding with the same proxy settings, or none being set",
 	Looks:   []fact.Sort{fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
-		found := cite(scopedTree(f, 0.92, 0.7), current(f, f.Said(proxyFails)))
+		said := current(f, f.Said(proxyRefuses))
+		if len(said) > 0 {
+			found := cite(0.93, said)
+			found.Title = "an HTTP proxy is asked for the API server and refuses: NO_PROXY lacks the cluster's ranges"
+			return some(found)
+		}
+		found := cite(scopedTree(f, 0.92, 0.7), where(current(f, f.Said(proxyFails)), func(s fact.Statement) bool {
+			// The runtime has its proxy from its start on.
+			return !f.Whole || s.Sort != fact.RuntimeLog && s.Sort != fact.KubeletLog || !since(f, s, runtimeBack)
+		}))
 		if address := proxyAddress.FindStringSubmatch(firstText(found)); address != nil {
 			found.Title = fmt.Sprintf("the HTTP proxy %s does not answer", address[1])
 		}

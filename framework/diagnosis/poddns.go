@@ -4,13 +4,18 @@ package diagnosis
 
 import "github.com/cniproof/cniproof/framework/diagnosis/fact"
 
+// resolvConfMissing is what the kubelet says when the file that pods' resolv.conf
+// begins with cannot be read: no pod starts then.
+var resolvConfMissing = fact.Say("the resolv.conf that the kubelet hands to pods cannot be read",
+	`open (?P<file>\S*resolv\.conf): no such file or directory`, `resolv\.conf"?: (?:no such file|permission denied|too many)`,
+	`(?:couldn't|could not|failed to|unable to) (?:find|read|open|parse|get|stat) .{0,40}resolv\.conf`,
+)
+
 // What the kubelet (pkg/kubelet/network/dns) and resolvers say of a pod's
 // resolv.conf.
 var podDNS = fact.Say("a pod's resolv.conf is cut short or cannot be made",
 	`nameserver limits (?:were )?exceeded`, `DNSConfigForming`, `search line limits (?:were )?exceeded`, `some (?:nameservers|search paths) have been omitted`,
 	`resolv\.conf file '?\S*'? contains (?:search line|too many|a search)`, `CheckLimitsForResolvConf`,
-	`open (?P<file>\S*resolv\.conf): no such file or directory`, `resolv\.conf"?: (?:no such file|permission denied|too many)`,
-	`(?:couldn't|could not|failed to|unable to) (?:find|read|open|parse|get|stat) .{0,40}resolv\.conf`,
 	`invalid (?:dnsPolicy|DNSPolicy|dns ?config)`, `ClusterFirst is not (?:supported|set)|kubelet does not have ClusterDNS IP configured`, `MissingClusterDNS`,
 	`dnsConfig.{0,60}(?:invalid|required|must)`, `spec\.dnsConfig\.(?:nameservers|searches)`,
 )
@@ -34,9 +39,18 @@ var _ = Register(Rule{
 	Match: func(f *fact.Facts) []Finding {
 		if f.Whole {
 			// Surplus name servers are cut on many healthy clusters.
-			return some(cite(scoped(f, "dns", 0.6, 0), current(f, f.Said(podDNS))))
+			found := some(cite(scoped(f, "dns", 0.6, 0), current(f, f.Said(podDNS))))
+			byKubelet := where(unserved(f, f.Said(resolvConfMissing)), func(s fact.Statement) bool {
+				return s.Sort == fact.KubeletLog || s.Sort == fact.PodStatus
+			})
+			missing := cite(0.9, byKubelet)
+			if file := arg(byKubelet, "file"); file != "" {
+				missing.Title = "the kubelet hands pods " + file + ", which does not exist"
+			}
+			found = append(found, some(missing)...)
+			return append(found, contradicted(f, "audit.pod-dns", 0.9)...)
 		}
-		return append(some(cite(0.9, f.Said(podDNS))), some(cite(0.6, f.Said(podDNSSpec)))...)
+		return append(some(cite(0.9, f.Said(podDNS, resolvConfMissing))), some(cite(0.6, f.Said(podDNSSpec)))...)
 	},
 })
 
@@ -52,6 +66,14 @@ func checkSays(f *fact.Facts, area string, confidence float64) []Finding {
 		found.on(failure.Node)
 	}
 	return []Finding{found}
+}
+
+// contradicted is checkSays for one check, whose claim is the opposite of the cause.
+func contradicted(f *fact.Facts, id string, confidence float64) []Finding {
+	if f.Check == nil || f.Check.ID != id {
+		return nil
+	}
+	return checkSays(f, f.Check.Area, confidence)
 }
 
 // scoped is how much a finding counts: when the failed check is of its area,

@@ -42,6 +42,10 @@ var runtimeUnit = regexp.MustCompile(`^(?:containerd|docker|crio|cri-docker)\.se
 // absence.
 var pullOrPod = regexp.MustCompile(`(?i)back-off pulling|ErrImagePull|sandbox image`)
 
+// otherRuntimes matches what every kubelet says at its start of the runtimes that
+// it looks for and the node does not have (cadvisor's container factories).
+var otherRuntimes = regexp.MustCompile(`(?i)registration of the \S+ container factory failed`)
+
 var _ = Register(Rule{
 	Code:  RuntimeDown,
 	Title: "the container runtime is down or does not answer",
@@ -57,6 +61,7 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
 		said := without(current(f, f.Said(runtimeSilent, runtimeStopped)), pullOrPod)
+		said = without(said, otherRuntimes)
 		said = unserved(f, said)
 		found := cite(0.92, said)
 		for _, u := range f.Units {
@@ -87,10 +92,15 @@ const reconnect = 5 * time.Second
 // servedSince tells whether the node's runtime came back after a statement, by
 // its own word or by a sandbox it set up.
 func servedSince(f *fact.Facts, s fact.Statement) bool {
+	return since(f, s, runtimeBack, sandboxStarted)
+}
+
+// since tells whether one of these was said on the node after a statement.
+func since(f *fact.Facts, s fact.Statement, better ...*fact.Wording) bool {
 	if s.Time.IsZero() {
 		return false
 	}
-	for _, back := range f.Said(runtimeBack, sandboxStarted) {
+	for _, back := range f.Said(better...) {
 		if back.Node == s.Node && back.Last.Add(reconnect).After(s.Time) {
 			return true
 		}

@@ -47,7 +47,7 @@ var staleSandbox = fact.Say("a leftover sandbox, name or address blocks a new on
 	`(?:sandbox|container) "?\S+"? (?:id )?already exists`, `container with id (?:already )?exists`,
 	`failed to (?:stop|remove|kill|delete) (?:pod )?sandbox .{0,160}(?:device or resource busy|not found|is in use|no such)`,
 	`Multiple (?:pod )?sandboxes|duplicate sandbox`, `sandbox container .{0,80}is not fully stopped`,
-	`cached result: (?:decoding version|unexpected end)`, `unable to (?:create|use) .{0,60}(?:veth|interface).{0,60}file exists`, `failed to make veth pair: .{0,60}(?:file )?exists`,
+	`cached result: (?:decoding version|unexpected end)`, `failed \(delete\): failed to parse netconf: (?:unexpected end|invalid character)`, `unable to (?:create|use) .{0,60}(?:veth|interface).{0,60}file exists`, `failed to make veth pair: .{0,60}(?:file )?exists`,
 )
 
 var _ = Register(Rule{

@@ -168,8 +168,18 @@ func TestOneFaultAtATime(t *testing.T) {
 		"flannel":          {of(replace("cluster/pods.txt", "kube-flannel-ds-5xwd5   1/1     Running", "kube-flannel-ds-5xwd5   0/1     CrashLoopBackOff")), CNIDaemonCrashLoop, "w2"},
 		"one address":      {of(replace("cluster/pods.txt", "10.244.2.9   w2", "10.244.1.9   w2")), SubnetOverlap, ""},
 		"ranges":           {of(replace("cluster/nodes.yaml", "10.244.2.0/24", "10.96.0.0/24")), SubnetOverlap, ""},
-		"selector":         {of(replace("cluster/demo/services.yaml", "app: web", "app: wbe"), failed("service")), ServiceSelectorMismatch, ""},
-		"target port":      {of(replace("cluster/demo/services.yaml", "targetPort: http", "targetPort: web"), failed("service")), ServicePortMismatch, ""},
+		"two nodes' range": {of(replace("cluster/nodes.yaml", "10.244.2.0/24", "10.244.1.0/24"), failed("pod")), SubnetOverlap, ""},
+		"bridge filter": {of(replace("nodes/w1/network/sysctl.txt", "net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables = 1\nnet.ipv4.ip_forward"),
+			replace(w2+"network/sysctl.txt", "net.ipv4.ip_forward", "net.bridge.bridge-nf-call-iptables = 0\nnet.ipv4.ip_forward"), failed("node")), KernelModuleMissing, "w2"},
+		"resolv.conf": {of(func(files map[string]string) {
+			files[w2+"kubelet.log"] = "2026-11-22T16:51:05.092297+0000 w2 kubelet[274]: E1122 16:51:05.1 274 kuberuntime_sandbox.go:46] \"Registration of the crio container factory failed: Get \\\"http://%2Fvar%2Frun%2Fcrio%2Fcrio.sock/info\\\": dial unix /var/run/crio/crio.sock: connect: no such file or directory\"\n2026-11-22T16:51:06.092297+0000 w2 kubelet[274]: E1122 16:51:06.1 274 kuberuntime_sandbox.go:46] \"Failed to generate sandbox config for pod\" err=\"open /run/systemd/resolve/resolv.conf: no such file or directory\" pod=\"demo/web-2\"\n"
+		}, failed("sandbox")), PodDNSMisconfigured, "w2"},
+		"strict filter": {of(func(files map[string]string) {
+			failed("node")(files)
+			files["check.json"] = strings.Replace(files["check.json"], `"node.x"`, `"node.rp-filter"`, 1)
+		}), RPFilterStrict, "w2"},
+		"selector":    {of(replace("cluster/demo/services.yaml", "app: web", "app: wbe"), failed("service")), ServiceSelectorMismatch, ""},
+		"target port": {of(replace("cluster/demo/services.yaml", "targetPort: http", "targetPort: web"), failed("service")), ServicePortMismatch, ""},
 		"configuration gone": {of(func(files map[string]string) {
 			delete(files, w2+"files/etc/cni/net.d/10-flannel.conflist")
 			files[w2+"listing/etc/cni/net.d.txt"] = "/etc/cni/net.d:\ntotal 0\n"

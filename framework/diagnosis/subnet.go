@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
@@ -39,9 +41,39 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.NetworkState, fact.CNIPodLog},
 	Match: func(f *fact.Facts) []Finding {
 		found := some(cite(0.9, current(f, f.Said(overlaps))))
-		return append(append(found, poolOverlaps(f)...), sharedAddresses(f)...)
+		found = append(append(found, poolOverlaps(f)...), sharedAddresses(f)...)
+		return append(found, nodesOverlap(f)...)
 	},
 })
+
+// nodesOverlap finds Node objects that have one pod range between them. Of whose
+// range it is, the other nodes' CNI believes one: the packets of the other's pods go
+// astray.
+func nodesOverlap(f *fact.Facts) []Finding {
+	var found []Finding
+	for i, a := range f.Nodes {
+		for _, b := range f.Nodes[i+1:] {
+			if a.Name == b.Name || !slices.ContainsFunc(a.PodCIDRs, func(cidr string) bool { return overlapsAny(cidr, b.PodCIDRs) }) {
+				continue
+			}
+			one := Finding{Confidence: 0.95, direct: true, Step: string(fact.Objects),
+				Title: fmt.Sprintf("the pod ranges of nodes %s and %s overlap: %s, %s", a.Name, b.Name, strings.Join(a.PodCIDRs, " "), strings.Join(b.PodCIDRs, " ")),
+				Fix:   []string{"kubectl get nodes -o custom-columns=NAME:.metadata.name,PODCIDR:.spec.podCIDR   # which is no machine? kubectl delete node <it>, then restart the CNI's pods; else one must join anew"}}
+			one.quote(a.Quote)
+			one.quote(b.Quote)
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
+func overlapsAny(cidr string, others []string) bool {
+	p, err := netip.ParsePrefix(cidr)
+	return err == nil && slices.ContainsFunc(others, func(other string) bool {
+		o, err := netip.ParsePrefix(other)
+		return err == nil && o.Overlaps(p)
+	})
+}
 
 // poolOverlaps compares the ranges pods get addresses from with the Services'
 // and the nodes' addresses.

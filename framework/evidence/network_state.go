@@ -30,6 +30,9 @@ var networkState = []command{
 	{line: "ipset list -t", file: "network/ipset.txt"},
 	{line: "conntrack -S", file: "network/conntrack-stats.txt"},
 	{line: "conntrack -C", file: "network/conntrack-count.txt"},
+	// Beside the list of all, which is long where there are many interfaces, has
+	// these at its end, and may be cut.
+	{line: "sysctl -e net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max", file: "network/conntrack-limit.txt"},
 	{line: "ss -tulpn", file: "network/ss.txt"},
 	{line: "ss -s", file: "network/ss-summary.txt"},
 	{line: "nstat -az", file: "network/nstat.txt"},

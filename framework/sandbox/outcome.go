@@ -12,7 +12,8 @@ import (
 
 // Started is the outcome of a pod that was to get its sandbox: nil when it has
 // one, a failure when the network or the runtime of its node kept it from that,
-// inconclusive when something did that is neither.
+// the sandbox's own image included, inconclusive when something did that is
+// neither.
 func Started(s State) error {
 	trouble, known := s.Trouble()
 	switch {
@@ -20,7 +21,7 @@ func Started(s State) error {
 		return nil
 	case s.Refused != nil:
 		return &check.Inconclusive{Node: s.Node, Why: "the API server did not take the pod", Err: s.Refused}
-	case known && (trouble.Kind == Image || trouble.Kind == Volume || trouble.Kind == Scheduling):
+	case known && (trouble.Kind == Image && trouble.Reason != failedCreate || trouble.Kind == Volume || trouble.Kind == Scheduling):
 		return &check.Inconclusive{Node: s.Node, Why: fmt.Sprintf("pod %s did not start, and not for the network: %s", s.Ref(), trouble)}
 	case s.Scheduled.IsZero():
 		return &check.Inconclusive{Node: s.Node, Why: fmt.Sprintf("pod %s was not scheduled, and the scheduler did not say why", s.Ref())}

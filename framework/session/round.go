@@ -137,9 +137,9 @@ func (s *Session) env(context.Context, check.Check) (check.Env, error) {
 // and never changes an outcome.
 //
 // A failure of area audit is about an object and says what to do about it: no
-// log could add to that.
+// log could add to that, unless the check names collectors itself.
 func (r *Round) investigate(ctx context.Context, c check.Check, result check.Result) {
-	if c.Area() == "audit" || r.Investigated != nil && !slices.Contains(r.Investigated, c.ID) {
+	if c.Area() == "audit" && len(c.Collects) == 0 || r.Investigated != nil && !slices.Contains(r.Investigated, c.ID) {
 		return
 	}
 	s := r.session

@@ -20,8 +20,9 @@ type backing struct {
 	selector labels.Selector
 	pods     int
 	ready    int
-	// waits is why a pod that is not ready is not.
-	waits string
+	// waits is why a pod that is not ready is not, waiting that pod as
+	// namespace/name and on its node, empty where it has none.
+	waits, waiting, on string
 	// ports are, by index, what is known of the Service's ports in its pods.
 	ports []portUse
 }
@@ -72,7 +73,7 @@ func (b *backing) take(pod *corev1.Pod) {
 	if why := unready(pod); why == "" {
 		b.ready++
 	} else if b.waits == "" {
-		b.waits = pod.Name + ": " + why
+		b.waits, b.waiting, b.on = pod.Name+": "+why, pod.Namespace+"/"+pod.Name, pod.Spec.NodeName
 	}
 	for i, p := range b.service.Spec.Ports {
 		b.ports[i].take(pod, p)

@@ -32,6 +32,7 @@ var _ = check.Register(check.Check{
 	Title:    "the dnsPolicy and dnsConfig of every pod let it resolve the cluster's names",
 	Level:    check.Advisory,
 	NoProbes: true,
+	Collects: []string{"pod-status"}, // what the pod asks for
 	Attempt:  timeouts.Attempt,
 	Converge: timeouts.Audit,
 	Run: func(ctx context.Context, env *check.Env) error {

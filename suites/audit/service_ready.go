@@ -23,6 +23,7 @@ var _ = check.Register(check.Check{
 	Title:    "every Service that has pods has one that is ready",
 	Level:    check.Advisory,
 	NoProbes: true,
+	Collects: []string{"pod-status"}, // tells apart the image, the scheduler and the application
 	Attempt:  timeouts.Attempt,
 	Converge: timeouts.Audit,
 	Run: func(ctx context.Context, env *check.Env) error {
@@ -35,9 +36,10 @@ var _ = check.Register(check.Check{
 			if b.pods == 0 || b.ready > 0 || b.service.Spec.PublishNotReadyAddresses {
 				continue
 			}
-			wrong.add("Service "+b.ref, "", fault{
+			wrong.add("Service "+b.ref, b.waiting, fault{
 				observed: fmt.Sprintf("none of its %d pods is ready (%s)", b.pods, b.waits),
 				fix:      "look why with kubectl describe pod: the application, its image or its readiness probe, not the Service",
+				node:     b.on,
 			})
 		}
 		return wrong.outcome()

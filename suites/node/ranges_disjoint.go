@@ -3,6 +3,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/ipam"
@@ -42,7 +45,8 @@ var _ = check.Register(check.Check{
 		for _, p := range pods {
 			errs = append(errs, crosses("", p, named(env.Cluster.ServiceCIDRs, "Service range")))
 		}
-		errs = append(errs, nodesCross(env))
+		nodes, err := registered(ctx, env)
+		errs = append(errs, err, nodesCross(nodes))
 		taken := append(pods, named(env.Cluster.ServiceCIDRs, "Service range")...)
 		for _, n := range env.Nodes {
 			for _, ip := range n.InternalIPs {
@@ -115,21 +119,24 @@ func allPodRanges(ctx context.Context, env *check.Env) ([]block, error) {
 	return named(all, "pod range"), nil
 }
 
-// nodesCross looks for podCIDRs that two nodes share. Sorted by their first
-// address, one that overlaps any before it overlaps the one that reaches
-// farthest.
-func nodesCross(env *check.Env) error {
+// nodesCross looks for podCIDRs that two nodes share, among the nodes that the API
+// server has now: one may have come since the run began, or be no machine at all.
+// Sorted by their first address, one that overlaps any before it overlaps the one
+// that reaches farthest.
+func nodesCross(nodes map[string]corev1.Node) error {
 	type owned struct {
 		netip.Prefix
 		node string
 	}
 	var all []owned
-	for _, n := range env.Cluster.Nodes {
-		for _, p := range n.PodCIDRs {
-			all = append(all, owned{p.Masked(), n.Name})
+	for name, n := range nodes {
+		for _, cidr := range n.Spec.PodCIDRs {
+			if p, err := netip.ParsePrefix(cidr); err == nil {
+				all = append(all, owned{p.Masked(), name})
+			}
 		}
 	}
-	slices.SortFunc(all, func(a, b owned) int { return a.Addr().Compare(b.Addr()) })
+	slices.SortFunc(all, func(a, b owned) int { return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.node, b.node)) })
 	var errs []error
 	var far owned
 	for _, p := range all {
