@@ -171,6 +171,10 @@ func (e *Engine) breakIt(ctx context.Context, s Scenario, target Target, out *Ou
 	return e.judge(judgeCtx, s, round, out)
 }
 
+// lookEvery keeps checks that answer at once from asking the API server without
+// end.
+const lookEvery = time.Second
+
 // untilRed looks again and again until every check of Breaks is red.
 func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, out *Outcome) (Round, error) {
 	for try := 1; ; try++ {
@@ -202,6 +206,10 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 		}
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("missed: %s after %.0f s", strings.Join(green, ", "), time.Since(injected).Seconds())
+		}
+		select {
+		case <-time.After(lookEvery):
+		case <-ctx.Done():
 		}
 	}
 }
