@@ -150,7 +150,7 @@ func TestAudit(t *testing.T) {
 			given: func(w *world) {
 				web(w).Status.Conditions[0] = corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, Message: "containers with unready status: [c]"}
 			},
-			want: failed, says: []string{"Service demo/web: none of its 1 pods is ready (web-6f-1: containers with unready status: [c])"},
+			want: []string{"failed w1"}, says: []string{"Service demo/web: none of its 1 pods is ready (web-6f-1: containers with unready status: [c])"},
 		},
 		"unready pods published on purpose": {
 			check: "audit.service-ready",

@@ -221,7 +221,9 @@ func TestNode(t *testing.T) {
 		"two nodes with one range": {
 			check: "node.ranges-disjoint", given: func(w *world) {
 				w.equip()
-				w.env.Cluster.Nodes[2].PodCIDRs = w.env.Cluster.Nodes[1].PodCIDRs
+				for _, name := range []string{"w1", "w2"} {
+					of[*corev1.Node](w, name).Spec.PodCIDRs = []string{"10.244.1.0/24"}
+				}
 			},
 			want: []string{"failed w1 w2"},
 		},
