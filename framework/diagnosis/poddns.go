@@ -48,6 +48,7 @@ var _ = Register(Rule{
 				missing.Title = "the kubelet hands pods " + file + ", which does not exist"
 			}
 			found = append(found, some(missing)...)
+			found = append(found, contradicted(f, "dns.pod-resolv-conf", 0.9)...)
 			return append(found, contradicted(f, "audit.pod-dns", 0.9)...)
 		}
 		return append(some(cite(0.9, f.Said(podDNS, resolvConfMissing))), some(cite(0.6, f.Said(podDNSSpec)))...)
