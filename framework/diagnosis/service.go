@@ -48,10 +48,10 @@ var _ = Register(Rule{
 func unselecting(f *fact.Facts) []Finding {
 	var found []Finding
 	for _, s := range f.Services {
-		if len(s.Selector) == 0 || !hasPods(f, s.Namespace) || len(matchingPods(f, s)) > 0 || readyAddresses(f, s) > 0 || system(s.Namespace) {
+		if len(s.Selector) == 0 || !hasPods(f, s.Namespace) || len(matchingPods(f, s)) > 0 || readyAddresses(f, s) > 0 || asShipped(f, s) {
 			continue
 		}
-		one := Finding{Confidence: scoped(f, "service", 0.9, 0.5), direct: true, Step: string(fact.Objects),
+		one := Finding{Confidence: max(scoped(f, "service", 0.9, 0.5), ofDNS(f, s, 0.9)), direct: true, Step: string(fact.Objects),
 			Title: fmt.Sprintf("the selector of Service %s/%s matches no pod", s.Namespace, s.Name)}
 		if f.Check == nil && f.Whole {
 			one.Confidence = 0.55 // many clusters keep such Services for later
@@ -62,7 +62,20 @@ func unselecting(f *fact.Facts) []Finding {
 	return found
 }
 
-func system(namespace string) bool { return strings.HasPrefix(namespace, "kube-") }
+// asShipped tells whether the Service came with the cluster, some of which never
+// have endpoints. That of DNS must, when a check of DNS failed.
+func asShipped(f *fact.Facts, s fact.Service) bool {
+	return strings.HasPrefix(s.Namespace, "kube-") && ofDNS(f, s, 1) == 0
+}
+
+// ofDNS is the confidence where a check of DNS failed and the Service is the
+// cluster's DNS, else 0.
+func ofDNS(f *fact.Facts, s fact.Service, confidence float64) float64 {
+	if f.Check != nil && f.Check.Area == "dns" && s.Namespace == "kube-system" && (s.Name == "kube-dns" || strings.HasSuffix(s.Name, "coredns")) {
+		return confidence
+	}
+	return 0
+}
 
 func hasPods(f *fact.Facts, namespace string) bool {
 	for _, p := range f.Pods {
@@ -129,14 +142,14 @@ func wrongPorts(f *fact.Facts) []Finding {
 	var found []Finding
 	for _, s := range f.Services {
 		pods := matchingPods(f, s)
-		if len(s.Selector) == 0 || len(pods) == 0 || system(s.Namespace) {
+		if len(s.Selector) == 0 || len(pods) == 0 || asShipped(f, s) {
 			continue
 		}
 		for _, port := range s.Ports {
 			if port.Target == "" || declares(pods, port.Target) {
 				continue
 			}
-			confidence := scoped(f, "service", 0.8, 0.4)
+			confidence := max(scoped(f, "service", 0.8, 0.4), ofDNS(f, s, 0.8))
 			if _, err := strconv.Atoi(port.Target); err != nil {
 				confidence = scoped(f, "service", 0.92, 0.6)
 			} else if !checkRefused(f) {
