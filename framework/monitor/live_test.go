@@ -95,7 +95,7 @@ func TestLiveAccuracy(t *testing.T) {
 		t.Logf("%s  %s  %s  %q lost %d open %t own %t", g.Begin.Format("05.000"), g.Length(), g.Path, g.Letters, g.Lost, g.Open, g.Own)
 	}
 	for path := range samples {
-		through := path.Node == node && path.Way != NodePort || path.Way == OtherNode
+		through := path.Node == node && path.Way != NodePort || path.Way == OtherNode && path.Peer == node
 		if path.Control() || !through {
 			continue
 		}
