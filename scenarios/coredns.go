@@ -38,6 +38,40 @@ func awaitCoreDNS(ctx context.Context, t scenario.Target, replicas int32) error 
 	return nil
 }
 
+// recreateCoreDNS replaces the pods of CoreDNS by ones of a template that can never be
+// ready. It returns when none is left of the old ones: a pod that is being deleted is
+// CoreDNS going down, whatever becomes of its successor.
+func recreateCoreDNS(ctx context.Context, t scenario.Target, template string) error {
+	patch := `{"spec":{"strategy":{"$retainKeys":["type"],"type":"Recreate"},"template":` + template + `}}`
+	if err := patchDeployment(ctx, t, "kube-system", "coredns", patch); err != nil {
+		return err
+	}
+	if err := deletePods(ctx, t, "kube-system", "k8s-app=kube-dns", ""); err != nil {
+		return err
+	}
+	err := wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+		d, err := t.Cluster.Client.AppsV1().Deployments("kube-system").Get(ctx, "coredns", metav1.GetOptions{})
+		if err != nil || d.Status.ObservedGeneration != d.Generation || d.Status.UpdatedReplicas < *d.Spec.Replicas {
+			return false, nil //nolint:nilerr // asked again until ctx ends
+		}
+		pods, err := t.Cluster.Client.CoreV1().Pods("kube-system").List(ctx, metav1.ListOptions{LabelSelector: "k8s-app=kube-dns"})
+		return err == nil && len(pods.Items) == int(*d.Spec.Replicas), nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the new pods of CoreDNS: %w", err)
+	}
+	return nil
+}
+
+// rollCoreDNS undoes recreateCoreDNS with a template that undoes its own.
+func rollCoreDNS(ctx context.Context, t scenario.Target, template string) error {
+	patch := `{"spec":{"strategy":{"$retainKeys":["type","rollingUpdate"],"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":1,"maxSurge":"25%"}},"template":` + template + `}}`
+	if err := patchDeployment(ctx, t, "kube-system", "coredns", patch); err != nil {
+		return err
+	}
+	return awaitCoreDNS(ctx, t, 2)
+}
+
 // corefile makes a fault of an edit of the Corefile, with new CoreDNS pods: its
 // reload plugin would take up to 45 s to notice.
 type corefile func(text string) string

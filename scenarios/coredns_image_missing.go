@@ -23,21 +23,14 @@ var _ = scenario.Register(scenario.Scenario{
 	Breaks:   []string{"dns.endpoints-ready"},
 	MayBreak: []string{"audit.service-ready", "audit.service-selector"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
-		if err := patchDeployment(ctx, t, "kube-system", "coredns", `{"spec":{"strategy":{"$retainKeys":["type"],"type":"Recreate"},"template":{"spec":{"containers":[{"name":"coredns","image":"registry.invalid/coredns:v1","imagePullPolicy":"Never"}]}}}}`); err != nil {
-			return err
-		}
-		return deletePods(ctx, t, "kube-system", "k8s-app=kube-dns", "")
+		return recreateCoreDNS(ctx, t, `{"spec":{"containers":[{"name":"coredns","image":"registry.invalid/coredns:v1","imagePullPolicy":"Never"}]}}`)
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
 		image, err := coreDNSImage(ctx, t)
 		if err != nil {
 			return err
 		}
-		patch := fmt.Sprintf(`{"spec":{"strategy":{"$retainKeys":["type","rollingUpdate"],"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":1,"maxSurge":"25%%"}},"template":{"spec":{"containers":[{"name":"coredns","image":%q,"imagePullPolicy":"IfNotPresent"}]}}}}`, image)
-		if err := patchDeployment(ctx, t, "kube-system", "coredns", patch); err != nil {
-			return err
-		}
-		return awaitCoreDNS(ctx, t, 2)
+		return rollCoreDNS(ctx, t, fmt.Sprintf(`{"spec":{"containers":[{"name":"coredns","image":%q,"imagePullPolicy":"IfNotPresent"}]}}`, image))
 	},
 	Look: lookAtCoreDNS,
 })

@@ -19,16 +19,10 @@ var _ = scenario.Register(scenario.Scenario{
 	Breaks:   []string{"dns.endpoints-ready"},
 	MayBreak: []string{"audit.service-ready", "audit.service-selector"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
-		if err := patchDeployment(ctx, t, "kube-system", "coredns", `{"spec":{"strategy":{"$retainKeys":["type"],"type":"Recreate"},"template":{"spec":{"nodeSelector":{"example.com/disk":"fast"}}}}}`); err != nil {
-			return err
-		}
-		return deletePods(ctx, t, "kube-system", "k8s-app=kube-dns", "")
+		return recreateCoreDNS(ctx, t, `{"spec":{"nodeSelector":{"example.com/disk":"fast"}}}`)
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
-		if err := patchDeployment(ctx, t, "kube-system", "coredns", `{"spec":{"strategy":{"$retainKeys":["type","rollingUpdate"],"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":1,"maxSurge":"25%"}},"template":{"spec":{"nodeSelector":{"example.com/disk":null}}}}}`); err != nil {
-			return err
-		}
-		return awaitCoreDNS(ctx, t, 2)
+		return rollCoreDNS(ctx, t, `{"spec":{"nodeSelector":{"example.com/disk":null}}}`)
 	},
 	Look: lookAtCoreDNS,
 })

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,8 +26,8 @@ var (
 )
 
 // upgrade is something done to a cluster, and what the gate must make of it. In
-// commands $CP and $WORKER are the containers of two nodes and kubectl is the one on
-// the former.
+// commands $CP and $WORKER are the containers of two nodes, $WORKERS those of all
+// workers, and kubectl is the one on the former.
 type upgrade struct {
 	name    string
 	command string
@@ -42,6 +43,12 @@ type upgrade struct {
 	// topologies it is for; empty is any.
 	topologies []string
 	budget     string
+	// prepare brings onto the nodes what the command needs and returns variables of
+	// it, before anything is watched; nil does nothing.
+	prepare func(ctx context.Context, c *cluster.Cluster) (variables string, err error)
+	// from is the minor version of Kubernetes the cluster must have, and which it
+	// has not any more afterwards: it is removed. Empty is the newest there is.
+	from string
 }
 
 const manifests = "/etc/kubernetes/manifests"
@@ -94,6 +101,9 @@ var upgrades = []upgrade{
 		heal:    `kubectl -n kube-system get cm kube-proxy -o yaml | sed 's/mode: .*/mode: iptables/' | kubectl apply -f - && kubectl -n kube-system rollout restart ds/kube-proxy && kubectl -n kube-system rollout status ds/kube-proxy --timeout=180s`,
 		budget:  "service=5s,nodeport=5s,service/held=10s,nodeport/held=10s,total=20s",
 	},
+	flannelReconfigured,
+	coreDNSReplaced,
+	kubernetesInPlace,
 }
 
 // TestGate gates good and bad upgrades: the good ones pass, each bad one is stopped
@@ -104,29 +114,53 @@ func TestGate(t *testing.T) {
 	if !*gateExam {
 		t.Skip("pass -gate-exam, or use make gate-exam")
 	}
-	timeouts := config.DefaultTimeouts()
-	provider := cluster.Kind(cluster.KindOptions{Topology: *gateTopology, NodeImage: env("NODE_IMAGE", "auto"), Timeouts: timeouts, Log: os.Stderr})
+	for _, u := range upgrades {
+		if len(u.topologies) > 0 && !slices.Contains(u.topologies, *gateTopology) {
+			continue
+		}
+		t.Run(u.name, func(t *testing.T) { u.examine(t) })
+	}
+}
+
+// up returns the cluster that the upgrade is of.
+func (u upgrade) up(t *testing.T) (*cluster.Cluster, string) {
+	provider := cluster.Kind(cluster.KindOptions{
+		Topology: *gateTopology, NodeImage: env("NODE_IMAGE", "auto"), Kubernetes: u.from,
+		Timeouts: config.DefaultTimeouts(), Log: os.Stderr,
+	})
 	c, err := provider.Up(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, u := range upgrades {
-		if len(u.topologies) > 0 && !strings.Contains(strings.Join(u.topologies, " "), *gateTopology) {
-			continue
-		}
-		t.Run(u.name, func(t *testing.T) { u.examine(t, c, provider.Kubeconfig()) })
+	if u.from != "" {
+		t.Cleanup(func() {
+			if err := provider.Down(context.Background()); err != nil {
+				t.Errorf("remove the cluster: %v", err)
+			}
+		})
 	}
+	return c, provider.Kubeconfig()
 }
 
-func (u upgrade) examine(t *testing.T, c *cluster.Cluster, kubeconfig string) {
-	preamble := ""
+func (u upgrade) examine(t *testing.T) {
+	c, kubeconfig := u.up(t)
+	variables := ""
+	if u.prepare != nil {
+		var err error
+		if variables, err = u.prepare(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	preamble, workers := variables, ""
 	for _, n := range c.Nodes {
 		if n.ControlPlane {
 			preamble += "CP=" + n.Name + "; "
 		} else {
 			preamble += "WORKER=" + n.Name + "; " // the last
+			workers += n.Name + " "
 		}
 	}
+	preamble += "WORKERS='" + workers + "'; "
 	preamble += `kubectl() { docker exec -i $CP kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }; `
 	if u.heal != "" {
 		t.Cleanup(func() {

@@ -19,7 +19,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Expects:  diagnosis.MTUMismatch,
 	Topology: "default",
 	Breaks:   []string{"mtu.headers", "mtu.path"},
-	MayBreak: []string{"mtu"},
+	MayBreak: []string{"mtu", "dns.large-answer"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		if err := keepOutput(ctx, t, "cat /sys/class/net/eth0/mtu", underlayMTU); err != nil {
 			return err

@@ -33,6 +33,7 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.NetworkState},
 	Match: func(f *fact.Facts) []Finding {
 		found := append(linkMTUs(f), checkSays(f, "mtu", 0.6)...)
+		found = append(found, contradicted(f, "mtu.headers", 0.85)...)
 		if !f.Whole {
 			found = append(found, some(cite(0.8, f.Said(tooLarge)))...)
 		}

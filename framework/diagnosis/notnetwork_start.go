@@ -109,7 +109,7 @@ var _ = Register(Rule{
 	Refutes: "a container without network (hostNetwork) starting on the node",
 	Looks:   []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
-		said := without(without(lately(f, sandboxRetry, f.Said(sandboxRuntime)), ownCommand), pluginText)
+		said := without(without(without(lately(f, sandboxRetry, f.Said(sandboxRuntime)), ownCommand), pluginText), gaveUp)
 		volumes := without(lately(f, sandboxRetry, f.Said(mounts)), missingObject)
 		if f.Whole { // only what keeps a pod from starting
 			said, volumes = matching(said, startFailure), nil
@@ -125,6 +125,9 @@ var missingObject = regexp.MustCompile(`(?i)(?:configmap|secret)s? "[^"]+" not f
 // startFailure matches what the kubelet says when a sandbox or container cannot
 // be started.
 var startFailure = regexp.MustCompile(`(?i)(?:Create|Run)PodSandbox|FailedCreatePodSandBox|create pod sandbox|StartContainer|CreateContainerError|RunContainerError|failed to start sandbox`)
+
+// gaveUp matches what was not seen through because its pod was deleted meanwhile.
+var gaveUp = regexp.MustCompile(`(?i)failed to create shim task: context canceled`)
 
 // pluginText matches failures inside a CNI plugin.
 var pluginText = regexp.MustCompile(`(?i)plugin type=|networkPlugin cni`)

@@ -14,7 +14,7 @@ var runtimeConfig = []command{
 
 var runtimeState = append([]command{
 	{line: "systemctl status kubelet containerd docker cri-docker crio --no-pager --full --lines=0", file: "runtime/services.txt", answers: true},
-	{line: "crictl version", file: "runtime/crictl-version.txt", answers: true},
+	{line: "crictl --timeout=5s version", file: "runtime/crictl-version.txt", answers: true},
 	{line: "crictl pods", file: "runtime/crictl-pods.txt"},
 	{line: "crictl ps -a", file: "runtime/crictl-ps.txt"},
 	{line: "ctr -n k8s.io containers ls", file: "runtime/ctr-containers.txt"},

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/cniproof/cniproof/framework/check"
 )
 
@@ -42,18 +44,37 @@ var _ = check.Register(check.Check{
 			if slices.ContainsFunc(server.ready, sameFamily) {
 				continue
 			}
-			observed := "no endpoint at all"
-			if down := pods(server.unready); len(down) > 0 {
-				observed = fmt.Sprintf("%d that are not ready: %s", len(down), strings.Join(down, ", "))
+			down := pods(server.unready)
+			observed := fmt.Sprintf("%d that are not ready: %s", len(down), strings.Join(down, ", "))
+			if len(down) == 0 {
+				observed = "no endpoint at all"
+				if down = labelled(ctx, env, server.ref); len(down) > 0 {
+					observed += fmt.Sprintf("; pods with the label %s: %s", label, strings.Join(down, ", "))
+				}
 			}
 			errs = append(errs, &check.Failure{
-				Pods: pods(server.unready), Observed: observed,
+				Pods: down, Observed: observed,
 				Wanted: fmt.Sprintf("a ready endpoint behind %s of Service %s", addr, server.ref),
 			})
 		}
 		return errors.Join(errs...)
 	},
 })
+
+// labelled are the pods in the Service's namespace that have the usual label of the
+// cluster's DNS, whatever the Service selects.
+func labelled(ctx context.Context, env *check.Env, service string) []string {
+	namespace, _, _ := strings.Cut(service, "/")
+	list, err := env.Cluster.Client.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: label})
+	if err != nil {
+		return nil // they only help to say why
+	}
+	var found []string
+	for _, pod := range list.Items {
+		found = append(found, namespace+"/"+pod.Name)
+	}
+	return found
+}
 
 // noNameserver is the outcome where no Service is the cluster's DNS.
 func noNameserver(ctx context.Context, env *check.Env) error {

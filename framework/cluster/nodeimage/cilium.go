@@ -127,14 +127,14 @@ func (b *builder) ciliumImage(ctx context.Context, programs pinned, root debian,
 	})
 }
 
-// archive writes an image to a file.
-func (b *builder) archive(path string, version map[string]string, image podImage) error {
+// archive writes images to a file.
+func (b *builder) archive(path string, version map[string]string, images ...podImage) error {
 	scratch, err := os.MkdirTemp(b.store.dir, scratchPrefix+"image-")
 	if err != nil {
-		return fmt.Errorf("create a directory to put an image together in: %w", err)
+		return fmt.Errorf("create a directory to put images together in: %w", err)
 	}
 	defer os.RemoveAll(scratch)
-	write, err := archivePodImages([]podImage{image}, version, scratch)
+	write, err := archivePodImages(images, version, scratch)
 	if err != nil {
 		return err
 	}

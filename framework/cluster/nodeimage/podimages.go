@@ -55,11 +55,7 @@ func podImages(built parts, refs map[string]string, sandbox string) ([]podImage,
 				built.program("etcd", "server", "usr/local/bin/etcd"),
 				built.program("etcd", "etcdctl", "usr/local/bin/etcdctl"),
 			},
-		}, {
-			refs: []string{refs["coredns"]}, component: "coredns",
-			files:  []entry{built.program("coredns", "coredns", "coredns")},
-			config: v1.Config{Entrypoint: []string{"/coredns"}, WorkingDir: "/"},
-		}, {
+		}, corednsImage(built, refs["coredns"]), {
 			refs: []string{flannelRepository + ":" + built.version["flannel"]}, component: "flannel",
 			base:   proxy,
 			files:  append(iptablesFiles(built), built.program("flannel", "flannel", "opt/bin/flanneld")),
@@ -79,6 +75,14 @@ func podImages(built parts, refs map[string]string, sandbox string) ([]podImage,
 		}
 	}
 	return images, nil
+}
+
+func corednsImage(built parts, ref string) podImage {
+	return podImage{
+		refs: []string{ref}, component: "coredns",
+		files:  []entry{built.program("coredns", "coredns", "coredns")},
+		config: v1.Config{Entrypoint: []string{"/coredns"}, WorkingDir: "/"},
+	}
 }
 
 // iptablesFiles put the wrapper in the place of each iptables command.

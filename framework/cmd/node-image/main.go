@@ -22,6 +22,7 @@ func main() {
 	flag.StringVar(&options.Kubernetes, "kubernetes", "", "minor version, e.g. 1.36 (default: kind's default, or the newest in kind-configs/node-image when building)")
 	plugins := flag.Bool("cni-plugins", false, "build the CNI plugins only, which kindest/node lacks, and print their directory")
 	cilium := flag.Bool("cilium", false, "build the images of Cilium only, which no node image has, and print their archive")
+	upgrade := flag.Bool("upgrade", false, "prepare the programs and images for an upgrade in place to -kubernetes only, and print the directory of the programs")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./framework/cmd/node-image [flags]\n\n"+
 			"Makes sure that the Docker engine has a kind node image and prints its reference.\n"+
@@ -41,6 +42,8 @@ func main() {
 		ensure = cniPlugins
 	case *cilium:
 		ensure = ciliumImages
+	case *upgrade:
+		ensure = kubernetesUpgrade
 	}
 	result, err := ensure(ctx, options)
 	stop()
@@ -63,4 +66,9 @@ func cniPlugins(ctx context.Context, options nodeimage.Options) (string, error) 
 func ciliumImages(ctx context.Context, options nodeimage.Options) (string, error) {
 	archive, err := nodeimage.Cilium(ctx, options.Log)
 	return archive.Path, err
+}
+
+func kubernetesUpgrade(ctx context.Context, options nodeimage.Options) (string, error) {
+	upgrade, err := nodeimage.KubernetesUpgrade(ctx, options.Log, options.Kubernetes)
+	return upgrade.Programs, err
 }
