@@ -111,7 +111,7 @@ bench: ## a healthy run against its floor, one DaemonSet rolled out and deleted
 	[ -n "$$kubeconfig" ] || kubeconfig=$$($(UP)) || exit 1; \
 	$(GO) test ./suites -run '^$$' -bench . -benchtime 5x -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
 
-EXAM = $(GO) test ./scenarios/... -v -p 1 -count=1 -timeout 90m -node-image $(NODE_IMAGE) -kubernetes $(KUBERNETES)
+EXAM = $(GO) test ./scenarios -run TestScenarios -v -p 1 -count=1 -timeout 90m -node-image $(NODE_IMAGE) -kubernetes $(KUBERNETES)
 
 .PHONY: scenarios
 scenarios: ## every scenario on a kind cluster made here, without waiting for what should not break

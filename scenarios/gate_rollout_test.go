@@ -56,14 +56,19 @@ kubelet() {
 	until [ "$(kubectl get node "$1" -o jsonpath='{.status.nodeInfo.kubeletVersion} {.status.conditions[?(@.type=="Ready")].status}')" = "$VERSION True" ]; do sleep 1; done
 	echo "$1 has $VERSION"
 }
+again() { for i in 1 2 3 4 5 6 7 8 9; do "$@" && return; sleep 5; done; "$@"; }
 docker cp "$PROGRAMS/kubeadm" "$CP:/usr/bin/kubeadm"
 docker exec "$CP" kubeadm upgrade apply --yes --ignore-preflight-errors=all "$VERSION"
 kubelet "$CP"
+# A kubelet of another minor version starts the static pods again, a while after: what is
+# drained while the API server is away keeps its place in every Service.
+for i in $(seq 60); do kubectl get --raw /readyz >/dev/null || break; sleep 1; done
+again kubectl get --raw /readyz
 for node in $WORKERS; do
 	docker cp "$PROGRAMS/kubeadm" "$node:/usr/bin/kubeadm"
-	docker exec "$node" kubeadm upgrade node --ignore-preflight-errors=all
-	kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout=180s
+	again docker exec "$node" kubeadm upgrade node --ignore-preflight-errors=all
+	again kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --timeout=180s
 	kubelet "$node"
-	kubectl uncordon "$node"
+	again kubectl uncordon "$node"
 done`),
 }

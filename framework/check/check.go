@@ -61,6 +61,9 @@ type Check struct {
 	Run func(ctx context.Context, env *Env) error
 }
 
+// NeedsFixtures tells whether the check asks probes or makes pods beside them.
+func (c Check) NeedsFixtures() bool { return !c.NoProbes || c.Waits }
+
 // Env is what a check gets. It is made anew for each attempt.
 type Env struct {
 	Cluster *cluster.Cluster

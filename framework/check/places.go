@@ -7,35 +7,41 @@ import (
 	"sync"
 )
 
-// places bound how many checks run at once; urgent ones get a place first.
-// It is safe for concurrent use.
+// turn says who gets a place before others.
+type turn int
+
+const (
+	urgent turn = iota // takes longest
+	usual
+	last // can run when the probes are gone already
+	turns
+)
+
+// places bound how many checks run at once. It is safe for concurrent use.
 type places struct {
-	mu             sync.Mutex
-	free           int
-	urgent, others []chan struct{} // who waits, first come first; closed when it is their turn
+	mu   sync.Mutex
+	free int
+	// queues are who waits, by turn, first come first; closed when they have a place.
+	queues [turns][]chan struct{}
 }
 
 // take waits for a place; give must follow unless ctx ended first.
-func (p *places) take(ctx context.Context, urgent bool) error {
+func (p *places) take(ctx context.Context, t turn) error {
 	p.mu.Lock()
 	if p.free > 0 {
 		p.free--
 		p.mu.Unlock()
 		return nil
 	}
-	turn := make(chan struct{})
-	if urgent {
-		p.urgent = append(p.urgent, turn)
-	} else {
-		p.others = append(p.others, turn)
-	}
+	place := make(chan struct{})
+	p.queues[t] = append(p.queues[t], place)
 	p.mu.Unlock()
 	select {
-	case <-turn:
+	case <-place:
 		return nil
 	case <-ctx.Done():
 		// It may be its turn by now, or some day: the place goes to the next.
-		go func() { <-turn; p.give() }()
+		go func() { <-place; p.give() }()
 		return context.Cause(ctx)
 	}
 }
@@ -44,10 +50,10 @@ func (p *places) take(ctx context.Context, urgent bool) error {
 func (p *places) give() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, queue := range []*[]chan struct{}{&p.urgent, &p.others} {
-		if len(*queue) > 0 {
-			close((*queue)[0])
-			*queue = (*queue)[1:]
+	for t, queue := range p.queues {
+		if len(queue) > 0 {
+			close(queue[0])
+			p.queues[t] = queue[1:]
 			return
 		}
 	}

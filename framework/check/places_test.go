@@ -4,6 +4,7 @@ package check
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 )
@@ -11,16 +12,16 @@ import (
 func TestPlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &places{free: 1}
-		_ = p.take(t.Context(), false)
+		_ = p.take(t.Context(), usual)
 		var order []string
 		ctx, cancel := context.WithCancel(t.Context())
 		for _, who := range []struct {
-			name   string
-			urgent bool
-			ctx    context.Context
-		}{{"first", false, t.Context()}, {"gave up", true, ctx}, {"second", false, t.Context()}, {"urgent", true, t.Context()}} {
+			name string
+			turn turn
+			ctx  context.Context
+		}{{"last", last, t.Context()}, {"first", usual, t.Context()}, {"gave up", urgent, ctx}, {"second", usual, t.Context()}, {"urgent", urgent, t.Context()}} {
 			go func() {
-				if p.take(who.ctx, who.urgent) == nil {
+				if p.take(who.ctx, who.turn) == nil {
 					order = append(order, who.name)
 					p.give()
 				}
@@ -31,7 +32,7 @@ func TestPlaces(t *testing.T) {
 		synctest.Wait()
 		p.give()
 		synctest.Wait()
-		if wanted := []string{"urgent", "first", "second"}; len(order) != 3 || order[0] != wanted[0] || order[1] != wanted[1] || order[2] != wanted[2] {
+		if wanted := []string{"urgent", "first", "second", "last"}; !slices.Equal(order, wanted) {
 			t.Errorf("wanted %v, observed %v", wanted, order)
 		}
 		if p.free != 1 {

@@ -53,9 +53,13 @@ type Runner struct {
 	// places has room for the checks that may run at once, waiting for those that
 	// only wait.
 	places, waiting *places
-	// urgent are the checks that wait and what they require: they begin first,
-	// since they take longest.
-	urgent map[string]bool
+	// turns tell which check gets a place first: those that wait, since they take
+	// longest, and at last those that NeedsFixtures says are for when the probes go.
+	// What a check requires has its turn.
+	turns map[string]turn
+	// held is closed when those of the last turn may begin; nil is now.
+	held chan struct{}
+	mu   sync.Mutex // for held
 	// running is held for reading while a check runs, so that Reset can wait.
 	running sync.RWMutex
 }
@@ -72,14 +76,25 @@ func NewRunner(opts RunnerOptions) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{opts: opts, store: store, places: &places{free: max(opts.AtOnce, 1)}, urgent: map[string]bool{}}
+	r := &Runner{opts: opts, store: store, places: &places{free: max(opts.AtOnce, 1)}, turns: map[string]turn{}}
 	if r.waiting = r.places; opts.AtOnce > 1 {
 		r.waiting = &places{free: opts.AtOnce}
 	}
 	for _, c := range slices.Backward(opts.Registry.Checks()) {
-		if r.urgent[c.ID] = r.urgent[c.ID] || c.Waits; r.urgent[c.ID] {
-			for _, id := range c.Requires {
-				r.urgent[id] = true
+		own := usual
+		switch {
+		case c.Waits:
+			own = urgent
+		case !c.NeedsFixtures():
+			own = last
+		}
+		if of, required := r.turns[c.ID]; required {
+			own = min(own, of)
+		}
+		r.turns[c.ID] = own
+		for _, id := range c.Requires {
+			if of, known := r.turns[id]; !known || own < of {
+				r.turns[id] = own
 			}
 		}
 	}
@@ -124,6 +139,9 @@ func (r *Runner) result(ctx context.Context, id string) (Result, error) {
 	if res, ok, err := r.store.get(id); ok || err != nil {
 		return res, err
 	}
+	if r.turns[id] == last && r.await(ctx) != nil {
+		return interrupted(ctx, c), nil
+	}
 	// The place comes last: who holds one waits for nobody.
 	if r.opts.Ready != nil {
 		r.opts.Ready(ctx, c)
@@ -132,7 +150,7 @@ func (r *Runner) result(ctx context.Context, id string) (Result, error) {
 	if c.Waits {
 		places = r.waiting
 	}
-	if places.take(ctx, r.urgent[id]) != nil {
+	if places.take(ctx, r.turns[id]) != nil {
 		return interrupted(ctx, c), nil
 	}
 	defer places.give()
@@ -156,15 +174,50 @@ func (r *Runner) run(ctx context.Context, c Check, b blocks) (Result, bool) {
 }
 
 // Ahead begins to run the checks with these IDs, AtOnce at the same time, so
-// that a Result asked for later is there, or is waited for. The function it
-// returns waits until each ended or ctx did.
+// that a Result asked for later is there, or is waited for. Those that need no
+// fixtures and that nothing else waits for begin when all others ended, or one of
+// them did not pass: what is well is left to be told while the fixtures go. The
+// function it returns waits until each ended or ctx did. It is called once at a time.
 func (r *Runner) Ahead(ctx context.Context, ids []string) (wait func()) {
-	var all sync.WaitGroup
+	held := make(chan struct{})
+	begin := sync.OnceFunc(func() { close(held) })
+	r.mu.Lock()
+	r.held = held
+	r.mu.Unlock()
+	var all, others sync.WaitGroup
 	for _, id := range ids {
-		// What it returns is for those who ask for it.
-		all.Go(func() { _, _ = r.Result(ctx, id) })
+		if r.turns[id] == last {
+			// What it returns is for those who ask for it.
+			all.Go(func() { _, _ = r.Result(ctx, id) })
+			continue
+		}
+		others.Go(func() {
+			if res, err := r.Result(ctx, id); err != nil || res.Outcome != Passed && res.Outcome != NotApplied {
+				begin()
+			}
+		})
 	}
+	all.Go(func() {
+		others.Wait()
+		begin()
+	})
 	return all.Wait
+}
+
+// await waits until checks of the last turn may begin.
+func (r *Runner) await(ctx context.Context) error {
+	r.mu.Lock()
+	held := r.held
+	r.mu.Unlock()
+	if held == nil {
+		return nil
+	}
+	select {
+	case <-held:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // prerequisites runs what c requires and returns what that blocks.

@@ -120,6 +120,7 @@ func (s *Suite) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	case s.problem != nil:
 	case suite.ParallelTotal == 1:
 		wait = s.round.Ahead(interrupted, s.ids())
+		go s.release(interrupted)
 	default: // the processes are what runs at once, and they wait for nothing
 		s.problem = s.session.Deployed(interrupted)
 	}

@@ -76,8 +76,11 @@ func all(ctx context.Context, round Round, ids []string) ([]check.Result, error)
 // looked are the checks to look at while the fault is there.
 func (e *Engine) looked(s Scenario) []string {
 	var ids []string
-	for _, c := range e.Checks {
-		if !e.Quick || !c.Waits || slices.Contains(s.Breaks, c.ID) {
+	waits := map[string]bool{}   // itself, or for one that it requires
+	for _, c := range e.Checks { // what a check requires comes before it
+		// Where a pod gets its sandbox everything else stands on, and is looked at.
+		waits[c.ID] = c.Waits && !c.NoProbes || slices.ContainsFunc(c.Requires, func(id string) bool { return waits[id] })
+		if !e.Quick || !c.Waits && !waits[c.ID] || slices.Contains(s.Breaks, c.ID) {
 			ids = append(ids, c.ID)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cniproof/cniproof/fixtures/image"
@@ -80,12 +81,15 @@ type Session struct {
 	opened    bool // by this process, so this process closes it
 	ahead     bool
 	deploying deploying
+	// removal removes what this process made, once, whoever asks first.
+	removal func() error
 }
 
 // New names a run and makes its artifact directory. It contacts no cluster, so
 // that a run which cannot start still has a place for its report.
 func New(in Input) (*Session, error) {
 	s := &Session{Options: in.Options, Log: in.Log, provider: in.Provider, connected: in.Connected, watch: in.Watch, ahead: in.Ahead}
+	s.removal = sync.OnceValue(s.remove)
 	if in.State != nil {
 		s.State = *in.State
 		return s, nil
@@ -168,6 +172,18 @@ func (s *Session) Close() error {
 	if !s.opened || s.Cluster == nil {
 		return nil
 	}
+	return s.removal()
+}
+
+// Release begins to remove the run's pods, for when nothing needs them any more; Close
+// waits for that. A check that needs no fixtures may still run.
+func (s *Session) Release() {
+	if s.opened && s.Deployed(context.Background()) == nil {
+		go s.removal() //nolint:errcheck // Close returns it
+	}
+}
+
+func (s *Session) remove() error {
 	pods, hosts := workloads.Namespaces(s.RunID)
 	return RemoveNamespaces(context.Background(), s.Cluster.Client, s.Options.Timeouts, s.printf, pods, hosts)
 }
