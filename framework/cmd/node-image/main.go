@@ -22,7 +22,7 @@ func main() {
 	flag.StringVar(&options.Kubernetes, "kubernetes", "", "minor version, e.g. 1.36 (default: kind's default, or the newest in kind-configs/node-image when building)")
 	plugins := flag.Bool("cni-plugins", false, "build the CNI plugins only, which kindest/node lacks, and print their directory")
 	cilium := flag.Bool("cilium", false, "build the images of Cilium only, which no node image has, and print their archive")
-	upgrade := flag.Bool("upgrade", false, "prepare the programs and images for an upgrade in place to -kubernetes only, and print the directory of the programs")
+	upgrade := flag.Bool("upgrade", false, "prepare what an upgrade in place to -kubernetes needs only, and print the directory of kubeadm, kubelet and kubectl, and the archive of the pods' images")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage: go run ./framework/cmd/node-image [flags]\n\n"+
 			"Makes sure that the Docker engine has a kind node image and prints its reference.\n"+
@@ -70,5 +70,5 @@ func ciliumImages(ctx context.Context, options nodeimage.Options) (string, error
 
 func kubernetesUpgrade(ctx context.Context, options nodeimage.Options) (string, error) {
 	upgrade, err := nodeimage.KubernetesUpgrade(ctx, options.Log, options.Kubernetes)
-	return upgrade.Programs, err
+	return upgrade.Programs + "\n" + upgrade.Images.Path, err
 }
