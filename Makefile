@@ -25,7 +25,7 @@ conformance: ## check the cluster of KUBECONFIG, or a kind cluster made here, an
 	$(GO) test ./suites -v -count=1 -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
 
 .PHONY: test
-test: lint unit fuzz topologies suites foreign sample ## unit tests, the suites on healthy kind clusters, some scenarios
+test: lint unit fuzz topologies suites foreign gated sample ## unit tests, the suites on healthy kind clusters, some upgrades gated, some scenarios
 
 .PHONY: lint
 lint: ## gofmt, go vet, go mod tidy
@@ -90,6 +90,13 @@ gate-exam: ## accuracy of the monitors, and good and bad upgrades gated, on a ki
 	CNIPROOF_LIVE_KUBECONFIG="$$kubeconfig" CNIPROOF_LIVE_QUIET=$(QUIET) $(GO) test ./framework/monitor -run TestLive -v -count=1 -timeout 60m && \
 	NODE_IMAGE=$(NODE_IMAGE) $(GO) test ./scenarios -run 'TestGate/$(GATES)' -v -count=1 -timeout 90m -gate-exam -gate-topology $(TOPOLOGY)
 
+# The upgrades that make test gates: two good, two bad.
+GATED ?= command_fails_half_way|cni_config_gone|flannel_reconfigured|api_server_away
+
+.PHONY: gated
+gated: ## the upgrades of GATED on a kind cluster made here
+	NODE_IMAGE=$(NODE_IMAGE) $(GO) test ./scenarios -run 'TestGate/($(GATED))' -v -count=1 -timeout 30m -gate-exam -gate-topology $(TOPOLOGY)
+
 # How often soak runs the suites.
 COUNT ?= 20
 
@@ -122,7 +129,7 @@ SAMPLE ?= cni_config_removed,cni_binary_missing,bridge_address_conflict,containe
 
 .PHONY: sample
 sample: ## the scenarios of SAMPLE on a kind cluster made here
-	$(EXAM) -quick -scenario $(SAMPLE) $(ARGS)
+	$(EXAM) -quick $(if $(SAMPLE),-scenario $(SAMPLE)) $(ARGS)
 
 .PHONY: scoreboard
 scoreboard: ## every scenario with a look at every check; scoreboard.md and scoreboard.json in the run's directory

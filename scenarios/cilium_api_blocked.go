@@ -18,7 +18,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Title:    "Cilium on one worker cannot reach the API server",
 	Expects:  diagnosis.CNIAPIServerUnreachable,
 	Topology: "cilium",
-	Breaks:   []string{"cni.agent-ready", "service.kubernetes-service"},
+	Breaks:   []string{"cni.agent-ready"},
 	MayBreak: []string{"cni", "sandbox", "service", "mtu", "dns", "pod"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		if err := apiServerDrop.insert(ctx, t); err != nil {

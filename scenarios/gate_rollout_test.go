@@ -59,6 +59,9 @@ kubelet() {
 again() { for i in 1 2 3 4 5 6 7 8 9; do "$@" && return; sleep 5; done; "$@"; }
 docker cp "$PROGRAMS/kubeadm" "$CP:/usr/bin/kubeadm"
 docker exec "$CP" kubeadm upgrade apply --yes --ignore-preflight-errors=all "$VERSION"
+# The old pods of CoreDNS go before the API server does, which takes them out of Services.
+kubectl -n kube-system rollout status ds/kube-proxy --timeout=180s
+kubectl -n kube-system rollout status deployment/coredns --timeout=180s
 kubelet "$CP"
 # A kubelet of another minor version starts the static pods again, a while after: what is
 # drained while the API server is away keeps its place in every Service.

@@ -42,6 +42,9 @@ var runtimeUnit = regexp.MustCompile(`^(?:containerd|docker|crio|cri-docker)\.se
 // absence.
 var pullOrPod = regexp.MustCompile(`(?i)back-off pulling|ErrImagePull|sandbox image`)
 
+// starting matches what every kubelet says for a moment after its own start.
+var starting = regexp.MustCompile(`(?i)pleg has yet to be successful|"container runtime status check may not have completed yet"`)
+
 // otherRuntimes matches what every kubelet says at its start of the runtimes that
 // it looks for and the node does not have (cadvisor's container factories).
 var otherRuntimes = regexp.MustCompile(`(?i)registration of the \S+ container factory failed`)
@@ -74,7 +77,7 @@ var _ = Register(Rule{
 			found.Title = "the container runtime on " + u.Node + " is stopped: " + u.Name + " is " + u.Active
 		}
 		if len(found.Evidence) == 0 {
-			return some(cite(0.6, unserved(f, f.Said(pleg))))
+			return some(cite(0.6, without(unserved(f, f.Said(pleg)), starting)))
 		}
 		return []Finding{found}
 	},
