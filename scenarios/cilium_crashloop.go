@@ -23,7 +23,7 @@ var _ = scenario.Register(scenario.Scenario{
 		if err := editConfigMap(ctx, t, "kube-system", "cilium-config", "tunnel-protocol", func(string) string { return "carrierpigeon" }); err != nil {
 			return err
 		}
-		return deletePods(ctx, t, "kube-system", "k8s-app=cilium", t.Node)
+		return crashCilium(ctx, t)
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
 		if err := restoreConfigMap(ctx, t, "kube-system", "cilium-config", "tunnel-protocol"); err != nil {

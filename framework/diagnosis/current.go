@@ -4,6 +4,7 @@ package diagnosis
 
 import (
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
@@ -56,7 +57,12 @@ func lately(f *fact.Facts, memory time.Duration, sayings []fact.Saying) []fact.S
 }
 
 func past(f *fact.Facts, s fact.Statement, memory time.Duration) bool {
-	if s.Sort == fact.PodStatus && s.Pod != "" && len(f.Pods) > 0 {
+	// What a container said at its end is over once its pod is up again. A list of pods
+	// has it too, of nobody in particular; their descriptions say the same.
+	if strings.HasSuffix(s.Quote.File, "/pods.yaml") && s.Pod == "" {
+		return true
+	}
+	if (s.Sort == fact.PodStatus || strings.HasSuffix(s.Quote.File, ".previous.log")) && s.Pod != "" && len(f.Pods) > 0 {
 		pod, exists := f.PodNamed(s.Pod)
 		if !exists || pod.Up() {
 			return true

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"strings"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
@@ -87,12 +88,26 @@ func silentPolicy(f *fact.Facts, policies []fact.Policy) []Finding {
 		for _, t := range timeouts {
 			one.quote(t.Latest().Quote)
 		}
-		if !concerns(f, p) {
+		switch {
+		case cutsDNS(f, p):
+			one.Confidence, one.direct = 0.95, true
+			one.Title = fmt.Sprintf("the network policy %s/%s lets nothing reach the cluster's DNS servers", p.Namespace, p.Name)
+		case f.Check != nil && f.Check.Area == "dns" && p.ForgetsDNS && (p.Namespace == "" || concerns(f, p)):
+			one.Confidence, one.direct = 0.95, true
+			one.Title = fmt.Sprintf("the network policy %s lets pods out to ports of which 53, DNS, is none", strings.TrimPrefix(p.Namespace+"/"+p.Name, "/"))
+		case !concerns(f, p):
 			continue
 		}
 		found = append(found, one)
 	}
 	return found
+}
+
+// cutsDNS tells whether a check of DNS failed and a policy isolates DNS' own pods from
+// everybody.
+func cutsDNS(f *fact.Facts, p fact.Policy) bool {
+	return f.Check != nil && f.Check.Area == "dns" && p.Ingress && p.AllowsNothing && p.Namespace == "kube-system" &&
+		selects(p.Selector, map[string]string{"k8s-app": "kube-dns"})
 }
 
 var timedOut = regexp.MustCompile(`(?i)timed out|timeout|deadline|no answer|unreachable`)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -108,13 +109,50 @@ func readPolicy(f *Facts, m meta, data []byte, d *document) {
 	for _, rule := range append(o.Spec.Ingress, o.Spec.Egress...) {
 		p.AllowsNothing = p.AllowsNothing || rule.Action == "Deny" // Calico's own kind
 	}
+	p.ForgetsDNS = forgetsDNS(data)
 	p.Quote = d.quote(p.Name)
 	f.Policies = append(f.Policies, p)
 }
 
-func readForeignPolicy(f *Facts, m meta, _ []byte, d *document) {
+func readForeignPolicy(f *Facts, m meta, data []byte, d *document) {
 	f.Policies = append(f.Policies, Policy{Kind: strings.ToLower(m.Kind), Namespace: m.Metadata.Namespace, Name: m.Metadata.Name,
-		Ingress: true, Egress: true, Quote: d.quote(m.Metadata.Name)})
+		Ingress: true, Egress: true, ForgetsDNS: forgetsDNS(data), Quote: d.quote(m.Metadata.Name)})
+}
+
+// forgetsDNS tells whether every egress rule of a policy names ports, and none is
+// DNS'. A port that has a name may be.
+func forgetsDNS(data []byte) bool {
+	type port struct {
+		Port    any // a number, or text with Cilium
+		EndPort int
+	}
+	var o struct {
+		Spec struct {
+			Egress []struct {
+				Ports   []port
+				ToPorts []struct{ Ports []port }
+			}
+		}
+	}
+	if json.Unmarshal(data, &o) != nil || len(o.Spec.Egress) == 0 {
+		return false
+	}
+	for _, rule := range o.Spec.Egress {
+		ports := rule.Ports
+		for _, to := range rule.ToPorts {
+			ports = append(ports, to.Ports...)
+		}
+		for _, p := range ports {
+			first, err := strconv.Atoi(fmt.Sprint(p.Port))
+			if err != nil || first <= 53 && 53 <= max(first, p.EndPort) || first == 0 {
+				return false
+			}
+		}
+		if len(ports) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func readPool(f *Facts, m meta, data []byte, d *document) {

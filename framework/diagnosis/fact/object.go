@@ -94,7 +94,9 @@ type Policy struct {
 	Selector map[string]string
 	// AllowsNothing tells that a direction it isolates has no rule.
 	AllowsNothing bool
-	Quote         Quote
+	// ForgetsDNS tells that it lets pods out by ports, and port 53 is none of them.
+	ForgetsDNS bool
+	Quote      Quote
 }
 
 // Pool is a range a CNI gives pods addresses from.
