@@ -56,9 +56,11 @@ func startCiliumUntil(ctx context.Context, t scenario.Target, word string) error
 			return false, nil //nolint:nilerr // asked again until ctx ends
 		}
 		for _, p := range pods {
-			log, err := t.Cluster.Client.CoreV1().Pods(p.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{Container: "cilium-agent"}).DoRaw(ctx)
-			if err == nil && p.DeletionTimestamp == nil && bytes.Contains(log, []byte(word)) {
-				return true, nil
+			for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
+				log, err := t.Cluster.Client.CoreV1().Pods(p.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{Container: c.Name}).DoRaw(ctx)
+				if err == nil && p.DeletionTimestamp == nil && bytes.Contains(log, []byte(word)) {
+					return true, nil
+				}
 			}
 		}
 		return false, nil
