@@ -158,30 +158,59 @@ func (e *Exam) chosen() ([]scenario.Scenario, error) {
 // byHand makes or heals a fault for people and other tools, and looks at nothing.
 func (e *Exam) byHand(ctx context.Context, chosen []scenario.Scenario) error {
 	s := chosen[0]
-	c, err := e.provider(s.Topology).Up(ctx)
-	if err != nil {
+	if *e.heal != "" {
+		names, err := e.healKept(ctx, s.Topology)
+		if err == nil && len(names) == 0 {
+			fmt.Fprintf(e.log, "no cluster of topology %s has a fault of ours\n", s.Topology)
+		}
 		return err
 	}
-	if *e.heal != "" {
-		healed, err := scenario.HealLeftover(ctx, c, e.options.Timeouts)
-		switch {
-		case err != nil:
-			return err
-		case healed == "":
-			fmt.Fprintf(e.log, "cluster %s has no fault of ours\n", c.Name)
-		case healed != s.Name:
-			fmt.Fprintf(e.log, "healed %s, which was the fault in cluster %s\n", healed, c.Name)
-		default:
-			fmt.Fprintf(e.log, "healed %s in cluster %s\n", healed, c.Name)
-		}
-		return nil
-	}
-	if err := e.healLeftover(ctx, c); err != nil {
+	c, err := e.up(ctx, s.Topology)
+	if err != nil {
 		return err
 	}
 	look, err := scenario.Inject(ctx, c, s, e.options.Timeouts)
 	e.howToLook(s, look)
 	return err
+}
+
+// up returns the cluster of the topology, healed.
+func (e *Exam) up(ctx context.Context, topology string) (*cluster.Cluster, error) {
+	if _, err := e.healKept(ctx, topology); err != nil {
+		fmt.Fprintln(e.log, err)
+	}
+	c, err := e.provider(topology).Up(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c, e.healLeftover(ctx, c)
+}
+
+// healKept heals what is left in clusters of the topology, and names it. It comes
+// before anybody looks whether they are well: one that is not would be replaced.
+func (e *Exam) healKept(ctx context.Context, topology string) (healed []string, err error) {
+	kept, err := cluster.ListKept(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, k := range kept {
+		if k.Topology != topology || !scenario.Faulty("kind-"+k.Name) {
+			continue
+		}
+		c, err := cluster.Existing(cluster.ExistingOptions{Kubeconfig: k.Kubeconfig, Timeouts: e.options.Timeouts, Log: e.log}).Up(ctx)
+		name := ""
+		if err == nil {
+			name, err = scenario.HealLeftover(ctx, c, e.options.Timeouts)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("cluster %s is left with a fault: %w", k.Name, err))
+			continue
+		}
+		fmt.Fprintf(e.log, "healed %s in cluster %s\n", name, c.Name)
+		healed = append(healed, name)
+	}
+	return healed, errors.Join(errs...)
 }
 
 // howToLook says what to do with a fault that stays.
@@ -229,6 +258,9 @@ func (e *Exam) open(ctx context.Context, topology string) error {
 	e.session, err = session.New(session.Input{Options: e.options, Provider: e.provider(topology), Connected: e.healLeftover, Log: e.log})
 	if err != nil {
 		return err
+	}
+	if _, err := e.healKept(ctx, topology); err != nil {
+		fmt.Fprintln(e.log, err) // the cluster is replaced, or healed once it answers
 	}
 	// The next topology's run is kept beside this one.
 	e.dir, e.options.Artifacts = e.session.Dir, e.session.Dir

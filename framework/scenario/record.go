@@ -62,6 +62,16 @@ func (r record) remove() error {
 }
 
 // Inject makes the fault and no more: nothing is looked at before or after.
+// Faulty tells whether a fault of ours was left in the cluster of this name.
+func Faulty(cluster string) bool {
+	path, err := recordPath(cluster)
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(path)
+	return err == nil
+}
+
 // HealLeftover heals it. It returns the commands that show it.
 func Inject(ctx context.Context, c *cluster.Cluster, s Scenario, timeouts config.Timeouts) (look []string, err error) {
 	t, err := target(c, s)
