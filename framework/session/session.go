@@ -176,9 +176,10 @@ func (s *Session) Close() error {
 }
 
 // Release begins to remove the run's pods, for when nothing needs them any more; Close
-// waits for that. A check that needs no fixtures may still run.
+// waits for that. A check that needs no fixtures may still run: where agents of the run
+// are its way onto the nodes, they and all else stay until Close.
 func (s *Session) Release() {
-	if s.opened && s.Deployed(context.Background()) == nil {
+	if s.opened && s.Deployed(context.Background()) == nil && !s.Agents {
 		go s.removal() //nolint:errcheck // Close returns it
 	}
 }
