@@ -3,11 +3,9 @@
 package scenarios
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,7 +27,7 @@ func bindCilium(ctx context.Context, t scenario.Target, account string) error {
 }
 
 // crashCilium has the victim's agent start anew and waits until a container of it ended
-// with an error.
+// with an error: after a minute, where it tries the API server that long.
 func crashCilium(ctx context.Context, t scenario.Target) error {
 	if err := deletePods(ctx, t, "kube-system", "k8s-app=cilium", t.Node); err != nil {
 		return err
@@ -40,33 +38,6 @@ func crashCilium(ctx context.Context, t scenario.Target) error {
 	})
 	if err != nil {
 		return fmt.Errorf("wait for Cilium to crash on %s: %w", t.Node, err)
-	}
-	return nil
-}
-
-// startCiliumUntil has the victim's agent start anew and waits until it says the word:
-// it tries again for minutes before it gives up.
-func startCiliumUntil(ctx context.Context, t scenario.Target, word string) error {
-	if err := deletePods(ctx, t, "kube-system", "k8s-app=cilium", t.Node); err != nil {
-		return err
-	}
-	err := wait.PollUntilContextCancel(ctx, time.Second, true, func(ctx context.Context) (bool, error) {
-		pods, err := onVictimWith(ctx, t, "kube-system", "k8s-app=cilium")
-		if err != nil {
-			return false, nil //nolint:nilerr // asked again until ctx ends
-		}
-		for _, p := range pods {
-			for _, c := range slices.Concat(p.Spec.InitContainers, p.Spec.Containers) {
-				log, err := t.Cluster.Client.CoreV1().Pods(p.Namespace).GetLogs(p.Name, &corev1.PodLogOptions{Container: c.Name}).DoRaw(ctx)
-				if err == nil && p.DeletionTimestamp == nil && bytes.Contains(log, []byte(word)) {
-					return true, nil
-				}
-			}
-		}
-		return false, nil
-	})
-	if err != nil {
-		return fmt.Errorf("wait for Cilium on %s to say %q: %w", t.Node, word, err)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ var _ = scenario.Register(scenario.Scenario{
 		if err := bindCilium(ctx, t, "nobody"); err != nil {
 			return err
 		}
-		return startCiliumUntil(ctx, t, "forbidden")
+		return crashCilium(ctx, t)
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
 		if err := bindCilium(ctx, t, "cilium"); err != nil {

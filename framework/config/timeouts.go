@@ -71,7 +71,7 @@ func DefaultTimeouts() Timeouts {
 		ClusterDown:    2 * time.Minute,
 		EngineUp:       60 * time.Second,
 		RegistryAnswer: 3 * time.Second,
-		Inject:         60 * time.Second,
+		Inject:         120 * time.Second,
 		Heal:           2 * time.Minute,
 		Break:          2 * time.Minute,
 		Recover:        3 * time.Minute,

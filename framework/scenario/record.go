@@ -61,7 +61,6 @@ func (r record) remove() error {
 	return nil
 }
 
-// Inject makes the fault and no more: nothing is looked at before or after.
 // Faulty tells whether a fault of ours was left in the cluster of this name.
 func Faulty(cluster string) bool {
 	path, err := recordPath(cluster)
@@ -72,6 +71,7 @@ func Faulty(cluster string) bool {
 	return err == nil
 }
 
+// Inject makes the fault and no more: nothing is looked at before or after.
 // HealLeftover heals it. It returns the commands that show it.
 func Inject(ctx context.Context, c *cluster.Cluster, s Scenario, timeouts config.Timeouts) (look []string, err error) {
 	t, err := target(c, s)
