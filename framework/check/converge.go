@@ -19,6 +19,7 @@ const measureTries = 3
 func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool) {
 	started := time.Now()
 	limit := cmp.Or(c.Converge, r.opts.Timeouts.Converge)
+	hasty := r.opts.Hasty && !slices.Contains(r.opts.First, c.ID)
 	pause := limit / 100
 	passes := 0
 	for n := 1; ; n++ {
@@ -51,7 +52,7 @@ func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool)
 			// what is still being programmed. And what cannot be measured seldom
 			// can a little later: no probe on a node is no probe half a minute on.
 			once := n == 1 && c.Converge == 0
-			final = final || !once && res.Duration+pause+time.Since(begun) > limit || res.Outcome == Unknown && n >= measureTries
+			final = final || hasty || !once && res.Duration+pause+time.Since(begun) > limit || res.Outcome == Unknown && n >= measureTries
 		}
 		if final {
 			r.conclude(a, res)

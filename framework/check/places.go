@@ -11,7 +11,8 @@ import (
 type turn int
 
 const (
-	urgent turn = iota // takes longest
+	first  turn = iota // is asked about
+	urgent             // takes longest
 	usual
 	last // can run when the probes are gone already
 	turns

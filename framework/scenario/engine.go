@@ -63,12 +63,12 @@ type Engine struct {
 	Cluster *cluster.Cluster
 	// Checks are those that tell whether the cluster is healthy, in run order.
 	Checks []check.Check
-	// Look starts a new round whose files go to the folder name. Failures of the
-	// checks in investigated get evidence; nil is all.
-	Look     func(name string, investigated []string) (Round, error)
+	// Look starts a new round.
+	Look     func(look session.Look) (Round, error)
 	Timeouts config.Timeouts
 	// Quick leaves the checks that mostly wait (check.Check.Waits) out of the look
-	// at what should not have broken, where Breaks does not name them.
+	// at what should not have broken, where Breaks does not name them, and has their
+	// first attempt decide the others.
 	Quick bool
 	// Keep leaves the fault in place for people to look at; HealLeftover heals it.
 	Keep bool
@@ -87,13 +87,7 @@ type Engine struct {
 func On(s *session.Session) *Engine {
 	return &Engine{
 		Cluster: s.Cluster, Checks: s.Selected(), Timeouts: s.Options.Timeouts,
-		Look: func(name string, investigated []string) (Round, error) {
-			round, err := s.Round(name)
-			if err == nil {
-				round.Investigated = investigated
-			}
-			return round, err
-		},
+		Look: func(look session.Look) (Round, error) { return s.Round(look) },
 	}
 }
 
@@ -160,67 +154,90 @@ func (e *Engine) breakIt(ctx context.Context, s Scenario, target Target, out *Ou
 			e.Log("  look: %s", command)
 		}
 	}
-	breakCtx, cancel := context.WithTimeout(ctx, timeouts.Break)
+	// The checks of Breaks have one Break to be red, then the others have one.
+	lookCtx, cancel := context.WithTimeout(ctx, 2*timeouts.Break)
 	defer cancel()
-	round, err := e.untilRed(breakCtx, s, injected, out)
+	round, results, err := e.untilRed(lookCtx, s, injected, out)
 	if err != nil {
 		return err
 	}
-	judgeCtx, cancel := context.WithTimeout(ctx, timeouts.Break)
-	defer cancel()
-	return e.judge(judgeCtx, s, round, out)
+	return e.judge(lookCtx, s, round, results, out)
 }
 
 // lookEvery keeps checks that answer at once from asking the API server without
 // end.
 const lookEvery = time.Second
 
-// untilRed looks again and again until every check of Breaks is red.
-func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, out *Outcome) (Round, error) {
+// untilRed looks at all checks, as an ordinary run does, again and again until every
+// check of Breaks is red.
+func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, out *Outcome) (Round, []check.Result, error) {
+	until := injected.Add(e.Timeouts.Break)
 	for try := 1; ; try++ {
 		out.Broken = path.Join(s.Name, fmt.Sprintf("broken-%d", try))
-		round, err := e.Look(out.Broken, s.Breaks)
+		round, err := e.Look(session.Look{Name: out.Broken, About: s.Breaks, Hasty: e.Quick})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		var green []string
-		wait := round.Ahead(ctx, s.Breaks)
-		for _, id := range s.Breaks {
-			result, err := round.Check(ctx, id)
-			if err != nil {
-				return nil, err
-			}
-			if result.Outcome != check.Failed {
-				green = append(green, fmt.Sprintf("%s is %s", id, result.Outcome))
-				continue
-			}
-			if out.FirstRed == 0 {
-				out.FirstRed = time.Since(injected)
-			}
-			e.Log("red after %.1f s: %s: %s", time.Since(injected).Seconds(), id, result.Reason)
+		green, results, err := e.look(ctx, s, round, injected, out)
+		if err != nil || green == "" {
+			return round, results, err
 		}
-		wait()
-		if len(green) == 0 {
-			out.AllRed = time.Since(injected)
-			return round, nil
-		}
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("missed: %s after %.0f s", strings.Join(green, ", "), time.Since(injected).Seconds())
+		left := time.Until(until)
+		if ctx.Err() != nil || left < 0 {
+			return nil, nil, fmt.Errorf("missed: %s after %.0f s", green, time.Since(injected).Seconds())
 		}
 		select {
-		case <-time.After(lookEvery):
+		case <-time.After(min(lookEvery, left)):
 		case <-ctx.Done():
 		}
 	}
 }
 
-// judge runs the checks that should not break, and reads the diagnosis of
-// those that did.
-func (e *Engine) judge(ctx context.Context, s Scenario, round Round, out *Outcome) error {
-	results, err := all(ctx, round, e.looked(s))
-	if err != nil {
-		return err
+// look returns the results of all checks, or which of Breaks is not red: the others
+// are not waited for then.
+func (e *Engine) look(ctx context.Context, s Scenario, round Round, injected time.Time, out *Outcome) (green string, results []check.Result, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	ids := e.looked(s)
+	wait := round.Ahead(ctx, ids)
+	defer func() { stop(); wait() }()
+	type answer struct {
+		check.Result
+		err error
 	}
+	breaks := make(chan answer, len(s.Breaks))
+	for _, id := range s.Breaks {
+		go func() {
+			result, err := round.Check(ctx, id)
+			breaks <- answer{result, err}
+		}()
+	}
+	for range s.Breaks {
+		result := <-breaks
+		switch {
+		case result.err != nil:
+			return "", nil, result.err
+		case result.Outcome != check.Failed:
+			return fmt.Sprintf("%s is %s", result.ID, result.Outcome), nil, nil
+		}
+		if out.FirstRed == 0 {
+			out.FirstRed = time.Since(injected)
+		}
+		e.Log("red after %.1f s: %s: %s", time.Since(injected).Seconds(), result.ID, result.Reason)
+	}
+	out.AllRed = time.Since(injected)
+	for _, id := range ids {
+		result, err := round.Check(ctx, id)
+		if err != nil {
+			return "", nil, err
+		}
+		results = append(results, result)
+	}
+	return "", results, nil
+}
+
+// judge says of each check whether it should be as it is, and reads the diagnosis of
+// those that should be red.
+func (e *Engine) judge(ctx context.Context, s Scenario, round Round, results []check.Result, out *Outcome) error {
 	suspects := slices.Clone(s.Breaks)
 	var unlisted []string
 	for _, result := range results {
