@@ -29,6 +29,11 @@ var (
 		`NetworkPluginNotReady`,
 		`network plugin is not ready`,
 	)
+	// configLoaded is containerd's own word, as crictl info prints it
+	// (lastCNILoadStatus of internal/cri/server/status.go).
+	configLoaded = fact.Say("the runtime has loaded its network configuration",
+		`"lastCNILoadStatus": "OK"`,
+	)
 	noValidNetwork = fact.Say("the runtime finds no valid network in its directory",
 		`no valid networks found in (?P<dir>[^\s:"']+)`,
 	)
@@ -87,7 +92,14 @@ const (
 
 // stillMissing keeps what holds at the time of the evidence.
 func stillMissing(f *fact.Facts, sayings []fact.Saying) []fact.Saying {
+	loaded := map[string]bool{}
+	for _, s := range f.Said(configLoaded) {
+		loaded[s.Node] = true
+	}
 	return where(lately(f, notReadyRepeat, sayings), func(s fact.Statement) bool {
+		if loaded[s.Node] && !s.Time.IsZero() {
+			return false
+		}
 		node, known := f.NodeByName(s.Node)
 		return !f.Whole || s.Time.IsZero() || !known || !node.Ready || f.Now.Sub(s.Time) < statusDelay
 	})

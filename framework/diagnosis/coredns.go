@@ -190,10 +190,11 @@ func notReady(f *fact.Facts) []fact.Pod {
 }
 
 // unstarted tells that CoreDNS is down because none of its pods could be started,
-// for a reason that their status shows.
+// for a reason that their status shows: some may still be at it.
 func unstarted(f *fact.Facts, why func(fact.Pod) bool) bool {
 	down := notReady(f)
-	return len(down) > 0 && !slices.ContainsFunc(down, func(p fact.Pod) bool { return !why(p) })
+	other := func(p fact.Pod) bool { return !why(p) && p.Status != "ContainerCreating" }
+	return slices.ContainsFunc(down, why) && !slices.ContainsFunc(down, other)
 }
 
 func imageMissing(p fact.Pod) bool {

@@ -190,6 +190,10 @@ func TestOneFaultAtATime(t *testing.T) {
 			files["cluster/demo/networkpolicies.yaml"] = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: deny\n  namespace: demo\nspec:\n  podSelector: {}\n  policyTypes: [Ingress]\n"
 		}, failed("pod")), NetworkPolicyBlocks, ""},
 		"nothing that shows": {of(failed("pod")), UnknownCause, ""},
+		"a configuration that was gone for a moment": {of(func(files map[string]string) {
+			files[w2+"containerd.log"] = "2026-11-22T16:51:05.092297+0000 w2 containerd[254]: time=\"2026-11-22T16:51:05.09Z\" level=error msg=\"failed to reload cni configuration after receiving fs change event(REMOVE \\\"/etc/cni/net.d/10-flannel.conflist\\\")\" error=\"cni config load failed: no network config found in /etc/cni/net.d: cni plugin not initialized: failed to load cni config\"\n"
+			files[w2+"runtime/crictl-info.json"] = "{\n  \"lastCNILoadStatus\": \"OK\"\n}\n"
+		}, failed("pod")), UnknownCause, ""},
 	} {
 		files := well()
 		for _, apply := range c.change {
