@@ -81,7 +81,7 @@ func healthyRun(b *testing.B) time.Duration {
 }
 
 func everyCheck(ctx context.Context, s *session.Session) error {
-	round, err := s.Round(session.Look{Hold: true})
+	round, err := s.Round("")
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ const measureTries = 3
 func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool) {
 	started := time.Now()
 	limit := cmp.Or(c.Converge, r.opts.Timeouts.Converge)
-	hasty := r.opts.Hasty && !slices.Contains(r.opts.First, c.ID)
+	hasty := r.opts.Hasty != nil && r.opts.Hasty(c.ID)
 	pause := limit / 100
 	passes := 0
 	for n := 1; ; n++ {

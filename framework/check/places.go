@@ -11,8 +11,7 @@ import (
 type turn int
 
 const (
-	first  turn = iota // is asked about
-	urgent             // takes longest
+	urgent turn = iota // takes longest
 	usual
 	last // can run when the probes are gone already
 	turns

@@ -37,14 +37,8 @@ type RunnerOptions struct {
 	// and once more as many of those that wait; 0 is one. It bounds what this
 	// process does to the API server and the nodes.
 	AtOnce int
-	// First are the checks that get a place before all others, with what they require.
-	First []string
-	// Hasty has the first attempt decide a check that is not among First.
-	Hasty bool
-	// Hold has checks that need no fixtures, and that nothing else waits for, begin
-	// when all others ended, or one of them did not pass: what is well is left to be
-	// told while the fixtures go.
-	Hold bool
+	// Hasty tells of which checks the first attempt decides; nil is of none.
+	Hasty func(id string) bool
 	// Started and Ended are called for each check this process runs, before its
 	// first attempt and with what came of it, from any goroutine. May be nil.
 	Started func(c Check)
@@ -61,9 +55,9 @@ type Runner struct {
 	// places has room for the checks that may run at once, waiting for those that
 	// only wait.
 	places, waiting *places
-	// turns tell which check gets a place first: those of First, then those that wait,
-	// since they take longest, and at last those that NeedsFixtures says are for when the
-	// probes go. What a check requires has its turn.
+	// turns tell which check gets a place first: those that wait, since they take
+	// longest, and at last those that NeedsFixtures says are for when the probes go.
+	// What a check requires has its turn.
 	turns map[string]turn
 	// held is closed when those of the last turn may begin; nil is now.
 	held chan struct{}
@@ -91,8 +85,6 @@ func NewRunner(opts RunnerOptions) (*Runner, error) {
 	for _, c := range slices.Backward(opts.Registry.Checks()) {
 		own := usual
 		switch {
-		case slices.Contains(opts.First, c.ID):
-			own = first
 		case c.Waits:
 			own = urgent
 		case !c.NeedsFixtures():
@@ -184,14 +176,13 @@ func (r *Runner) run(ctx context.Context, c Check, b blocks) (Result, bool) {
 }
 
 // Ahead begins to run the checks with these IDs, AtOnce at the same time, so
-// that a Result asked for later is there, or is waited for. The function it returns
-// waits until each ended or ctx did. It is called once at a time.
+// that a Result asked for later is there, or is waited for. Those that need no
+// fixtures and that nothing else waits for begin when all others ended, or one of
+// them did not pass: what is well is left to be told while the fixtures go. The
+// function it returns waits until each ended or ctx did. It is called once at a time.
 func (r *Runner) Ahead(ctx context.Context, ids []string) (wait func()) {
 	held := make(chan struct{})
 	begin := sync.OnceFunc(func() { close(held) })
-	if !r.opts.Hold {
-		begin()
-	}
 	r.mu.Lock()
 	r.held = held
 	r.mu.Unlock()

@@ -42,7 +42,7 @@ func (g *gating) look(ctx context.Context, name string) (run Run, s *session.Ses
 	if err = s.Open(ctx); err != nil {
 		return run, s, err
 	}
-	if part.round, err = s.Round(session.Look{}); err != nil {
+	if part.round, err = s.Round(""); err != nil {
 		return run, s, err
 	}
 	part.round.Ahead(ctx, part.ids())()

@@ -149,7 +149,7 @@ func (s *Suite) open(ctx context.Context) error {
 	if err = s.session.Open(ctx); err != nil {
 		return err
 	}
-	s.round, err = s.session.Round(session.Look{Hold: true})
+	s.round, err = s.session.Round("")
 	return err
 }
 
@@ -170,7 +170,7 @@ func (s *Suite) join(ctx SpecContext, data []byte) {
 	s.session, err = session.New(session.Input{Options: s.options, State: state, Log: io.Discard})
 	succeed(err)
 	succeed(s.session.Open(ctx))
-	s.round, err = s.session.Round(session.Look{Hold: true})
+	s.round, err = s.session.Round("")
 	succeed(err)
 }
 

@@ -63,12 +63,14 @@ type Engine struct {
 	Cluster *cluster.Cluster
 	// Checks are those that tell whether the cluster is healthy, in run order.
 	Checks []check.Check
-	// Look starts a new round.
-	Look     func(look session.Look) (Round, error)
+	// Look starts a new round whose files go to the folder name. Failures of the
+	// checks in investigated get evidence; nil is all. When it is hasty, the first
+	// attempt decides the others.
+	Look     func(name string, investigated []string, hasty bool) (Round, error)
 	Timeouts config.Timeouts
 	// Quick leaves the checks that mostly wait (check.Check.Waits) out of the look
-	// at what should not have broken, where Breaks does not name them, and has their
-	// first attempt decide the others.
+	// at what should not have broken, where Breaks does not name them, and has the
+	// first attempt decide the others: what is red then is looked at again.
 	Quick bool
 	// Keep leaves the fault in place for people to look at; HealLeftover heals it.
 	Keep bool
@@ -87,7 +89,13 @@ type Engine struct {
 func On(s *session.Session) *Engine {
 	return &Engine{
 		Cluster: s.Cluster, Checks: s.Selected(), Timeouts: s.Options.Timeouts,
-		Look: func(look session.Look) (Round, error) { return s.Round(look) },
+		Look: func(name string, investigated []string, hasty bool) (Round, error) {
+			round, err := s.Round(name)
+			if err == nil {
+				round.Investigated, round.Hasty = investigated, hasty
+			}
+			return round, err
+		},
 	}
 }
 
@@ -154,90 +162,67 @@ func (e *Engine) breakIt(ctx context.Context, s Scenario, target Target, out *Ou
 			e.Log("  look: %s", command)
 		}
 	}
-	// The checks of Breaks have one Break to be red, then the others have one.
-	lookCtx, cancel := context.WithTimeout(ctx, 2*timeouts.Break)
+	breakCtx, cancel := context.WithTimeout(ctx, timeouts.Break)
 	defer cancel()
-	round, results, err := e.untilRed(lookCtx, s, injected, out)
+	round, err := e.untilRed(breakCtx, s, injected, out)
 	if err != nil {
 		return err
 	}
-	return e.judge(lookCtx, s, round, results, out)
+	judgeCtx, cancel := context.WithTimeout(ctx, timeouts.Break)
+	defer cancel()
+	return e.judge(judgeCtx, s, round, out)
 }
 
 // lookEvery keeps checks that answer at once from asking the API server without
 // end.
 const lookEvery = time.Second
 
-// untilRed looks at all checks, as an ordinary run does, again and again until every
-// check of Breaks is red.
-func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, out *Outcome) (Round, []check.Result, error) {
-	until := injected.Add(e.Timeouts.Break)
+// untilRed looks again and again until every check of Breaks is red.
+func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, out *Outcome) (Round, error) {
 	for try := 1; ; try++ {
 		out.Broken = path.Join(s.Name, fmt.Sprintf("broken-%d", try))
-		round, err := e.Look(session.Look{Name: out.Broken, About: s.Breaks, Hasty: e.Quick})
+		round, err := e.Look(out.Broken, s.Breaks, e.Quick)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		green, results, err := e.look(ctx, s, round, injected, out)
-		if err != nil || green == "" {
-			return round, results, err
+		var green []string
+		wait := round.Ahead(ctx, s.Breaks)
+		for _, id := range s.Breaks {
+			result, err := round.Check(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			if result.Outcome != check.Failed {
+				green = append(green, fmt.Sprintf("%s is %s", id, result.Outcome))
+				continue
+			}
+			if out.FirstRed == 0 {
+				out.FirstRed = time.Since(injected)
+			}
+			e.Log("red after %.1f s: %s: %s", time.Since(injected).Seconds(), id, result.Reason)
 		}
-		left := time.Until(until)
-		if ctx.Err() != nil || left < 0 {
-			return nil, nil, fmt.Errorf("missed: %s after %.0f s", green, time.Since(injected).Seconds())
+		wait()
+		if len(green) == 0 {
+			out.AllRed = time.Since(injected)
+			return round, nil
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("missed: %s after %.0f s", strings.Join(green, ", "), time.Since(injected).Seconds())
 		}
 		select {
-		case <-time.After(min(lookEvery, left)):
+		case <-time.After(lookEvery):
 		case <-ctx.Done():
 		}
 	}
 }
 
-// look returns the results of all checks, or which of Breaks is not red: the others
-// are not waited for then.
-func (e *Engine) look(ctx context.Context, s Scenario, round Round, injected time.Time, out *Outcome) (green string, results []check.Result, err error) {
-	ctx, stop := context.WithCancel(ctx)
-	ids := e.looked(s)
-	wait := round.Ahead(ctx, ids)
-	defer func() { stop(); wait() }()
-	type answer struct {
-		check.Result
-		err error
+// judge runs the checks that should not break, and reads the diagnosis of
+// those that did.
+func (e *Engine) judge(ctx context.Context, s Scenario, round Round, out *Outcome) error {
+	results, err := all(ctx, round, e.looked(s))
+	if err != nil {
+		return err
 	}
-	breaks := make(chan answer, len(s.Breaks))
-	for _, id := range s.Breaks {
-		go func() {
-			result, err := round.Check(ctx, id)
-			breaks <- answer{result, err}
-		}()
-	}
-	for range s.Breaks {
-		result := <-breaks
-		switch {
-		case result.err != nil:
-			return "", nil, result.err
-		case result.Outcome != check.Failed:
-			return fmt.Sprintf("%s is %s", result.ID, result.Outcome), nil, nil
-		}
-		if out.FirstRed == 0 {
-			out.FirstRed = time.Since(injected)
-		}
-		e.Log("red after %.1f s: %s: %s", time.Since(injected).Seconds(), result.ID, result.Reason)
-	}
-	out.AllRed = time.Since(injected)
-	for _, id := range ids {
-		result, err := round.Check(ctx, id)
-		if err != nil {
-			return "", nil, err
-		}
-		results = append(results, result)
-	}
-	return "", results, nil
-}
-
-// judge says of each check whether it should be as it is, and reads the diagnosis of
-// those that should be red.
-func (e *Engine) judge(ctx context.Context, s Scenario, round Round, results []check.Result, out *Outcome) error {
 	suspects := slices.Clone(s.Breaks)
 	var unlisted []string
 	for _, result := range results {

@@ -67,7 +67,7 @@ func (w *world) engine(t *testing.T) *Engine {
 	return &Engine{
 		Cluster:  &cluster.Cluster{Name: "ours", Owned: true, Nodes: []cluster.Node{{Name: "cp", Ready: true, ControlPlane: true}, {Name: "w1", Ready: true}, {Name: "w2", Ready: true}}},
 		Checks:   []check.Check{{ID: "pod.a"}, {ID: "pod.b"}, {ID: "pod.c"}},
-		Look:     func(session.Look) (Round, error) { return w, nil },
+		Look:     func(string, []string, bool) (Round, error) { return w, nil },
 		Timeouts: timeouts, Log: t.Logf,
 	}
 }

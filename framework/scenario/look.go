@@ -20,7 +20,7 @@ func (e *Engine) confirm(ctx context.Context, ids []string, out *Outcome) error 
 	if len(ids) == 0 {
 		return nil
 	}
-	round, err := e.Look(session.Look{Name: path.Join(out.Scenario, "unlisted"), About: ids})
+	round, err := e.Look(path.Join(out.Scenario, "unlisted"), ids, false)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (e *Engine) recover(ctx context.Context, s Scenario, when string, ids []str
 	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Recover)
 	defer cancel()
 	for try := 1; ; try++ {
-		round, err := e.Look(session.Look{Name: path.Join(s.Name, fmt.Sprintf("%s-%d", when, try)), About: []string{}})
+		round, err := e.Look(path.Join(s.Name, fmt.Sprintf("%s-%d", when, try)), []string{}, false)
 		if err != nil {
 			return 0, err
 		}

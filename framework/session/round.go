@@ -26,8 +26,12 @@ import (
 type Round struct {
 	// Dir holds results/ and evidence/.
 	Dir string
+	// Investigated are the checks whose failures get evidence and a diagnosis;
+	// nil is all. To be set before the first check runs.
+	Investigated []string
+	// Hasty has the first attempt decide every other check. To be set as early.
+	Hasty bool
 
-	about   []string
 	session *Session
 	runner  *check.Runner
 	shelf   evidence.Shelf
@@ -49,32 +53,20 @@ type Bundle struct {
 // for a processor until they count as lost.
 const checksAtOnce = 3
 
-// Look says what a round is for.
-type Look struct {
-	// Name is its folder below the run's directory; "" is that directory itself.
-	Name string
-	// About are the checks that come first, and whose failures alone get evidence and
-	// a diagnosis; nil is all.
-	About []string
-	// Hasty has the first attempt decide every check that it is not about.
-	Hasty bool
-	// Hold keeps for the end what needs no fixtures, as check.RunnerOptions says.
-	Hold bool
-}
-
-// Round starts a new look.
-func (s *Session) Round(look Look) (*Round, error) {
-	r := &Round{Dir: filepath.Join(s.Dir, look.Name), about: look.About, session: s, started: time.Now()}
+// Round starts a new look under the run's directory; name is the folder, ""
+// the run's directory itself.
+func (s *Session) Round(name string) (*Round, error) {
+	r := &Round{Dir: filepath.Join(s.Dir, name), session: s, started: time.Now()}
 	options := check.RunnerOptions{
 		Dir: filepath.Join(r.Dir, "results"), Timeouts: s.Options.Timeouts, AtOnce: checksAtOnce,
-		First: look.About, Hasty: look.Hasty, Hold: look.Hold,
+		Hasty: func(id string) bool { return r.Hasty && !slices.Contains(r.Investigated, id) },
 		Ready: s.ready, Env: s.env, OnFailure: r.investigate, Log: s.printf,
 	}
 	if s.watch != nil {
 		options.Started, options.Ended = s.watch.Started, s.watch.Ended
 	}
 	var err error
-	if look.Name != "" {
+	if name != "" {
 		err = sweep(r.Dir) // New did it for the run's own
 	}
 	if err == nil {
@@ -150,7 +142,7 @@ func (s *Session) env(context.Context, check.Check) (check.Env, error) {
 // A failure of area audit is about an object and says what to do about it: no
 // log could add to that, unless the check names collectors itself.
 func (r *Round) investigate(ctx context.Context, c check.Check, result check.Result) {
-	if c.Area() == "audit" && len(c.Collects) == 0 || r.about != nil && !slices.Contains(r.about, c.ID) {
+	if c.Area() == "audit" && len(c.Collects) == 0 || r.Investigated != nil && !slices.Contains(r.Investigated, c.ID) {
 		return
 	}
 	s := r.session
