@@ -60,13 +60,31 @@ func onVictim(t scenario.Target) string {
 }
 
 // restartAgent replaces the CNI's pod on the victim and waits until the new one
-// is ready; its init containers write the CNI configuration again.
+// is ready; its init containers write the CNI configuration again. flannel's pod has
+// no readiness probe: its agent has come up when it wrote subnet.env, which one that
+// is still to crash, or to come up a while later, did not.
 func restartAgent(ctx context.Context, t scenario.Target) error {
 	old, err := onVictimWith(ctx, t, t.Cluster.CNI.Namespace, t.Cluster.CNI.Selector)
 	if err != nil {
 		return err
 	}
-	return renew(ctx, t, t.Cluster.CNI.Namespace, t.Cluster.CNI.Selector, old)
+	if t.Cluster.CNI.Kind != "flannel" {
+		return renew(ctx, t, t.Cluster.CNI.Namespace, t.Cluster.CNI.Selector, old)
+	}
+	const before = kept + "/agent-restarted"
+	if err := shell(ctx, t, "mkdir -p "+kept+" && touch "+before); err != nil {
+		return err
+	}
+	if err := renew(ctx, t, t.Cluster.CNI.Namespace, t.Cluster.CNI.Selector, old); err != nil {
+		return err
+	}
+	err = wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+		return shell(ctx, t, "[ "+subnetEnv+" -nt "+before+" ]") == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("wait for flannel on %s to write %s: %w", t.Node, subnetEnv, err)
+	}
+	return shell(ctx, t, "rm "+before)
 }
 
 // renewProbes replaces the harness' own probe pods on the victim, for faults that

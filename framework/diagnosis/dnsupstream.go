@@ -5,6 +5,7 @@ package diagnosis
 import (
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 )
@@ -52,7 +53,7 @@ var _ = Register(Rule{
 	Refutes: "the same servers answering a query from a CoreDNS pod",
 	Looks:   []fact.Sort{fact.DNSLog},
 	Match: func(f *fact.Facts) []Finding {
-		said := where(current(f, f.Said(upstreamTimeout)), func(s fact.Statement) bool { return !ofCluster(s) && !clientLookup.MatchString(s.Text) })
+		said := where(lately(f, forwardMemory(f), f.Said(upstreamTimeout)), func(s fact.Statement) bool { return !ofCluster(s) && !clientLookup.MatchString(s.Text) })
 		if f.Whole && f.Check == nil {
 			// The loop plugin's own query at start is no client's: without others
 			// it says nothing of the cluster's work.
@@ -62,7 +63,7 @@ var _ = Register(Rule{
 		if server := arg(said, "server"); server != "" {
 			found.Title = "the DNS server " + strings.TrimSuffix(server, ":") + " behind CoreDNS does not answer"
 		}
-		if f.Whole && f.Check != nil && f.Check.Area != "dns" && f.Check.Area != "egress" {
+		if f.Whole && f.Check != nil && f.Check.Area != "dns" {
 			found.Confidence = 0.4
 		}
 		if len(said) > 0 {
@@ -79,6 +80,19 @@ var _ = Register(Rule{
 		return some(found)
 	},
 })
+
+// forwardMemory is how long what CoreDNS says of its upstream holds. A check has just
+// asked, so that an upstream that failed it was complained of since; without one,
+// nobody may have asked for a while.
+func forwardMemory(f *fact.Facts) time.Duration {
+	if f.Check != nil {
+		return justAsked
+	}
+	return logMemory
+}
+
+// justAsked is what a check takes with all its attempts, and evidence after it.
+const justAsked = time.Minute
 
 // registryProxy matches texts in which a name was asked for something else than
 // the cluster's work: through a proxy.

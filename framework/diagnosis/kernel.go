@@ -97,7 +97,8 @@ const manyFiltered = 20
 
 // filtered are nodes of the failed check whose kernel counted packets that the
 // reverse path filter dropped, more than the other nodes' did. What it drops is
-// missed by pods first: other checks are blocked then.
+// missed by pods first: other checks are blocked then. Checks of a node's other
+// settings are about those: the counter may tell of trouble long over.
 func filtered(f *fact.Facts) []Finding {
 	counted := map[string]fact.Counter{}
 	for _, c := range f.Counters {
@@ -107,7 +108,7 @@ func filtered(f *fact.Facts) []Finding {
 	}
 	var found []Finding
 	for node, c := range counted {
-		if c.Value == 0 || f.Check == nil || f.Check.Area != "pod" && f.Check.Area != "node" || !about(f.Check, []string{node}) {
+		if c.Value == 0 || f.Check == nil || f.Check.Area != "pod" && f.Check.ID != "node.rp-filter" || !about(f.Check, []string{node}) {
 			continue
 		}
 		one := Finding{Confidence: 0.6, Step: string(fact.NetworkState), Title: fmt.Sprintf("the reverse path filter of %s dropped %d packets", node, c.Value)}
