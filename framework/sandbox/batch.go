@@ -69,7 +69,8 @@ func Open(ctx context.Context, env *check.Env, purpose string) (*Batch, error) {
 }
 
 // OpenNeighbours is Open for pods, at most one on a node, that stay when all of
-// them got their sandbox: they are what Neighbours finds.
+// them got their sandbox: they are what Neighbours finds. Those of an earlier look at
+// the same cluster go then, or a session that looks often would fill its nodes.
 func OpenNeighbours(ctx context.Context, env *check.Env, purpose string) (*Batch, error) {
 	b := newBatch(env, purpose+"-"+rand.String(5))
 	b.neighbours = true
@@ -81,7 +82,7 @@ func OpenNeighbours(ctx context.Context, env *check.Env, purpose string) (*Batch
 		if slices.ContainsFunc(states, func(s State) bool { return !Sandboxed(s) }) {
 			return b.Delete(ctx)
 		}
-		return nil
+		return b.delete(ctx, NeighbourLabel+","+BatchLabel+"!="+b.Name)
 	})
 	return b, nil
 }
@@ -129,10 +130,12 @@ func (b *Batch) post(ctx context.Context, names, nodes []string) {
 
 // Delete asks the API server to delete all pods of the batch, with the second
 // of grace that is in their spec.
-func (b *Batch) Delete(ctx context.Context) error {
-	err := b.client.CoreV1().Pods(b.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: b.selector})
+func (b *Batch) Delete(ctx context.Context) error { return b.delete(ctx, b.selector) }
+
+func (b *Batch) delete(ctx context.Context, selector string) error {
+	err := b.client.CoreV1().Pods(b.namespace).DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{LabelSelector: selector})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("delete the pods labelled %s in %s: %w", b.selector, b.namespace, err)
+		return fmt.Errorf("delete the pods labelled %s in %s: %w", selector, b.namespace, err)
 	}
 	return nil
 }

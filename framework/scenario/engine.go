@@ -276,25 +276,22 @@ func (e *Engine) judge(ctx context.Context, s Scenario, round Round, out *Outcom
 	return errors.Join(errs...)
 }
 
-// heal undoes the fault and verifies it. It works after ctx ended.
+// heal undoes the fault, also after ctx ended, and verifies it while ctx lasts.
 func (e *Engine) heal(ctx context.Context, s Scenario, target Target, out *Outcome) error {
-	timeouts := e.Timeouts
-	interrupted := ctx.Err() != nil
-	ctx = context.WithoutCancel(ctx)
-	healCtx, cancel := context.WithTimeout(ctx, timeouts.Heal)
+	healCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.Timeouts.Heal)
 	defer cancel()
 	if err := s.Heal(healCtx, target); err != nil {
 		return fmt.Errorf("heal %s on %s: %w", s.Name, target.Node, err)
-	}
-	if interrupted {
-		e.Log("healed after the interrupt; not verified")
-		return nil
 	}
 	suspects := e.suspects
 	if suspects == nil {
 		suspects = e.ids()
 	}
 	took, err := e.recover(ctx, s, "after", suspects)
+	if ctx.Err() != nil {
+		e.Log("healed; not verified, for the interrupt")
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("not healed: %w", err)
 	}
