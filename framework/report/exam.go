@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -33,6 +34,7 @@ type Exam struct {
 	only       *string
 	list       *bool
 	quick      *bool
+	tries      *int
 	keep       *bool
 	injectOnly *bool
 	heal       *string
@@ -43,6 +45,8 @@ type Exam struct {
 	// Of the topology that is examined now.
 	session *session.Session
 	engine  *scenario.Engine
+	// found tells that its cluster was there before this run.
+	found bool
 	// dirty tells that a heal did not work: the next scenario gets a new cluster.
 	dirty    bool
 	started  time.Time
@@ -60,6 +64,7 @@ func NewExam(fs *flag.FlagSet) *Exam {
 		only:       fs.String("scenario", "", "run only these scenarios, comma-separated"),
 		list:       fs.Bool("list-scenarios", false, "print the scenarios and run none"),
 		quick:      fs.Bool("quick", false, "while a fault is there, leave out the checks that mostly wait, where the scenario does not name them"),
+		tries:      fs.Int("tries", 1, "how often a scenario is tried until all of it holds; the scoreboard tells of every try"),
 		keep:       fs.Bool("keep-broken", false, "leave the fault of -scenario in place and print how to look at it and how to heal it"),
 		injectOnly: fs.Bool("inject-only", false, "make the fault of -scenario and look at nothing"),
 		heal:       fs.String("heal", "", "heal this scenario's fault in the cluster that has it, and run none"),
@@ -68,10 +73,18 @@ func NewExam(fs *flag.FlagSet) *Exam {
 		log:        os.Stderr,
 	}
 	all := byTopology()
-	for _, topology := range slices.Sorted(maps.Keys(all)) {
+	topologies := slices.Sorted(maps.Keys(all))
+	for i, topology := range topologies {
+		more := i < len(topologies)-1
 		Describe("topology "+topology, Label("topology:"+topology), Ordered, ContinueOnFailure, Serial, func() {
 			BeforeAll(func(ctx SpecContext) { succeed(e.open(ctx, topology)) })
-			AfterAll(func(ctx SpecContext) { succeed(errors.Join(e.finish(ctx), e.close())) })
+			AfterAll(func(ctx SpecContext) {
+				err := errors.Join(e.finish(ctx), e.close())
+				if more && *e.only == "" {
+					err = errors.Join(err, e.makeRoom(ctx, topology))
+				}
+				succeed(err)
+			})
 			for _, s := range all[topology] {
 				It(s.Name+": "+s.Title, Label("scenario:"+s.Name), func(ctx SpecContext) { e.examine(ctx, s) })
 			}
@@ -262,6 +275,11 @@ func (e *Exam) open(ctx context.Context, topology string) error {
 	if _, err := e.healKept(ctx, topology); err != nil {
 		fmt.Fprintln(e.log, err) // the cluster is replaced, or healed once it answers
 	}
+	kept, err := cluster.ListKept(ctx)
+	if err != nil {
+		return err
+	}
+	e.found = slices.ContainsFunc(kept, func(k cluster.Kept) bool { return k.Topology == topology })
 	// The next topology's run is kept beside this one.
 	e.dir, e.options.Artifacts = e.session.Dir, e.session.Dir
 	if err := e.session.Open(ctx); err != nil {
@@ -295,6 +313,15 @@ func (e *Exam) replace(ctx context.Context, topology string) error {
 	return e.open(ctx, topology)
 }
 
+// makeRoom removes the cluster of a topology that is done with, where this run made
+// it: idle, it would still cost those that follow a good part of the machine.
+func (e *Exam) makeRoom(ctx context.Context, topology string) error {
+	if e.found {
+		return nil
+	}
+	return e.provider(topology).Down(ctx)
+}
+
 // close removes what was deployed, also after an interrupt; the cluster stays.
 func (e *Exam) close() error {
 	s := e.session
@@ -315,23 +342,36 @@ func (e *Exam) healLeftover(ctx context.Context, c *cluster.Cluster) error {
 
 // examine is the body of every spec.
 func (e *Exam) examine(ctx SpecContext, s scenario.Scenario) {
+	err := e.try(ctx, s)
+	for n := 2; n <= *e.tries && err != nil && ctx.Err() == nil && !*e.keep; n++ {
+		fmt.Fprintf(e.log, "%s: try %d of %d, since %v\n", s.Name, n, *e.tries, err)
+		dir := filepath.Join(e.session.Dir, s.Name)
+		if err = os.Rename(dir, fmt.Sprintf("%s-try-%d", dir, n-1)); err == nil || errors.Is(err, fs.ErrNotExist) {
+			err = e.try(ctx, s)
+		}
+	}
+	succeed(err)
+}
+
+// try runs the scenario once, on a cluster in which nothing is left of another.
+func (e *Exam) try(ctx SpecContext, s scenario.Scenario) error {
 	if e.dirty {
-		succeed(e.replace(ctx, s.Topology))
+		if err := e.replace(ctx, s.Topology); err != nil {
+			return err
+		}
 	}
 	start := time.Now()
-	log := func(format string, args ...any) {
+	e.engine.Log = func(format string, args ...any) {
 		fmt.Fprintf(e.log, "%6.1fs  "+format+"\n", append([]any{time.Since(start).Seconds()}, args...)...)
 	}
-	e.engine.Log = log
 	out, err := e.engine.Run(ctx, s)
 	e.dirty = !out.Healed && !*e.keep
 	e.outcomes = append(e.outcomes, out)
-	dir := filepath.Join(e.session.Dir, s.Name)
-	AddReportEntry("evidence", dir)
+	AddReportEntry("evidence", filepath.Join(e.session.Dir, s.Name))
 	if *e.keep && err == nil {
 		e.howToLook(s, nil)
 	}
-	succeed(errors.Join(err, e.score()))
+	return errors.Join(err, e.score())
 }
 
 // score writes scoreboard.json and scoreboard.md, after every scenario, so that

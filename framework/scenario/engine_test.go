@@ -146,3 +146,21 @@ func TestHealLeftover(t *testing.T) {
 		}
 	}
 }
+
+func TestScoreCountsTheLastTry(t *testing.T) {
+	missed := Outcome{Scenario: "a", Expects: "X", Problem: "missed"}
+	caught := Outcome{Scenario: "a", Expects: "X", Named: "X", FirstRed: 1, AllRed: 2, Healed: true}
+	other := Outcome{Scenario: "b", Expects: "Y", Named: "Z", AllRed: 2, Healed: true, Problem: "misnamed"}
+	b := Score(time.Now(), []Outcome{missed, caught, other})
+	if b.Total != 2 || b.Detected != 2 || b.Named != 1 || b.Healed != 2 || b.Clean != 1 || len(b.Scenarios) != 3 {
+		t.Errorf("%+v", b)
+	}
+	if b.Confusion["X"]["X"] != 1 || b.Confusion["X"]["nothing"] != 0 || b.Confusion["Y"]["Z"] != 1 {
+		t.Errorf("confusion %v", b.Confusion)
+	}
+	for _, want := range []string{"2 scenarios: 2 detected, 1 named, 2 healed; 1 without any objection", "- a: missed", "- b: misnamed"} {
+		if !strings.Contains(b.Markdown(), want) {
+			t.Errorf("no %q in\n%s", want, b.Markdown())
+		}
+	}
+}

@@ -15,6 +15,9 @@ import (
 type Scoreboard struct {
 	Started   time.Time `json:"started"`
 	Scenarios []Outcome `json:"scenarios"`
+	// Total counts the scenarios, of which some were tried more than once: the
+	// last try counts, and every one has its row.
+	Total int `json:"total"`
 	// Detected are the scenarios whose checks went red, Named those whose cause
 	// was the top finding, Healed those after which the checks passed again, and
 	// Clean those of which all that and nothing unlisted red can be said.
@@ -27,10 +30,18 @@ type Scoreboard struct {
 	Confusion map[diagnosis.Code]map[string]int `json:"confusion"`
 }
 
-// Score makes a scoreboard of outcomes.
+// Score makes a scoreboard of outcomes, in the order of the tries.
 func Score(started time.Time, outcomes []Outcome) Scoreboard {
 	b := Scoreboard{Started: started, Scenarios: outcomes, Confusion: map[diagnosis.Code]map[string]int{}}
-	for _, o := range outcomes {
+	last := map[string]int{}
+	for i, o := range outcomes {
+		last[o.Scenario] = i
+	}
+	b.Total = len(last)
+	for i, o := range outcomes {
+		if last[o.Scenario] != i {
+			continue
+		}
 		if o.AllRed > 0 {
 			b.Detected++
 		}
@@ -61,8 +72,7 @@ func named(o Outcome) string {
 // Markdown is the scoreboard for people.
 func (b Scoreboard) Markdown() string {
 	var text strings.Builder
-	total := len(b.Scenarios)
-	fmt.Fprintf(&text, "%d scenarios: %d detected, %d named, %d healed; %d without any objection\n\n", total, b.Detected, b.Named, b.Healed, b.Clean)
+	fmt.Fprintf(&text, "%d scenarios: %d detected, %d named, %d healed; %d without any objection\n\n", b.Total, b.Detected, b.Named, b.Healed, b.Clean)
 	text.WriteString("| scenario | expected | named | confidence | first red | all red | evidence | healed | took |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, o := range b.Scenarios {
 		verdict := named(o)
