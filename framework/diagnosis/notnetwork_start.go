@@ -113,6 +113,7 @@ var _ = Register(Rule{
 		volumes := without(lately(f, sandboxRetry, f.Said(mounts)), missingObject)
 		if f.Whole { // only what keeps a pod from starting
 			said, volumes = matching(said, startFailure), nil
+			said = where(said, func(s fact.Statement) bool { return !aboutSandbox.MatchString(s.Text) || !startedSince(f, s) })
 		}
 		return append(some(cite(scopedTree(f, 0.86, 0.7), said)), some(cite(0.7, volumes))...)
 	},
@@ -125,6 +126,9 @@ var missingObject = regexp.MustCompile(`(?i)(?:configmap|secret)s? "[^"]+" not f
 // startFailure matches what the kubelet says when a sandbox or container cannot
 // be started.
 var startFailure = regexp.MustCompile(`(?i)(?:Create|Run)PodSandbox|FailedCreatePodSandBox|create pod sandbox|StartContainer|CreateContainerError|RunContainerError|failed to start sandbox`)
+
+// aboutSandbox matches what is over once the node starts a sandbox again.
+var aboutSandbox = regexp.MustCompile(`(?i)sandbox`)
 
 // gaveUp matches what was not seen through because its pod was deleted meanwhile.
 var gaveUp = regexp.MustCompile(`(?i)failed to create shim task: context canceled`)
