@@ -74,22 +74,25 @@ func NewExam(fs *flag.FlagSet) *Exam {
 	}
 	all := byTopology()
 	topologies := slices.Sorted(maps.Keys(all))
-	for i, topology := range topologies {
-		more := i < len(topologies)-1
-		Describe("topology "+topology, Label("topology:"+topology), Ordered, ContinueOnFailure, Serial, func() {
-			BeforeAll(func(ctx SpecContext) { succeed(e.open(ctx, topology)) })
-			AfterAll(func(ctx SpecContext) {
-				err := errors.Join(e.finish(ctx), e.close())
-				if more && *e.only == "" {
-					err = errors.Join(err, e.makeRoom(ctx, topology))
+	// Inside one container Ginkgo keeps their order.
+	Describe("scenarios", func() {
+		for i, topology := range topologies {
+			more := i < len(topologies)-1
+			Describe("topology "+topology, Label("topology:"+topology), Ordered, ContinueOnFailure, Serial, func() {
+				BeforeAll(func(ctx SpecContext) { succeed(e.open(ctx, topology)) })
+				AfterAll(func(ctx SpecContext) {
+					err := errors.Join(e.finish(ctx), e.close())
+					if more && *e.only == "" {
+						err = errors.Join(err, e.makeRoom(ctx, topology))
+					}
+					succeed(err)
+				})
+				for _, s := range all[topology] {
+					It(s.Name+": "+s.Title, Label("scenario:"+s.Name), func(ctx SpecContext) { e.examine(ctx, s) })
 				}
-				succeed(err)
 			})
-			for _, s := range all[topology] {
-				It(s.Name+": "+s.Title, Label("scenario:"+s.Name), func(ctx SpecContext) { e.examine(ctx, s) })
-			}
-		})
-	}
+		}
+	})
 	return e
 }
 
