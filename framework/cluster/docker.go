@@ -110,6 +110,9 @@ func removeWith(ctx context.Context, label, value string) error {
 		if err != nil || len(ids) == 0 {
 			return err
 		}
+		for _, id := range ids {
+			thaw(id)
+		}
 		_, err = engine.Docker(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...)
 		return errors.Join(err, fmt.Errorf("there were %d containers", len(ids)))
 	})

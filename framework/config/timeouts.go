@@ -68,7 +68,7 @@ func DefaultTimeouts() Timeouts {
 		Evidence:       30 * time.Second,
 		Cleanup:        60 * time.Second,
 		ClusterUp:      6 * time.Minute,
-		ClusterDown:    5 * time.Minute,
+		ClusterDown:    2 * time.Minute,
 		EngineUp:       60 * time.Second,
 		RegistryAnswer: 3 * time.Second,
 		Inject:         120 * time.Second,
