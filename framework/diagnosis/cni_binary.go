@@ -5,6 +5,7 @@ package diagnosis
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
@@ -44,7 +45,7 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.KubeletLog, fact.RuntimeLog},
 	Match: func(f *fact.Facts) []Finding {
 		var found []Finding
-		said := current(f, f.Said(binaryMissing))
+		said := without(current(f, f.Said(binaryMissing)), runtimesOwn)
 		missing := cite(0.96, said)
 		if plugin := arg(said, "plugin"); plugin != "" {
 			missing.Title = fmt.Sprintf("the CNI plugin %q is not in %s", plugin, either(arg(said, "dir"), "the plugin directory"))
@@ -64,6 +65,10 @@ var _ = Register(Rule{
 		return append(found, some(cannot)...)
 	},
 })
+
+// runtimesOwn matches containerd at its start, about plugins of its own that it does
+// without.
+var runtimesOwn = regexp.MustCompile(`skip loading plugin`)
 
 type gap struct {
 	node, plugin, dir string
