@@ -27,7 +27,7 @@ var _ = scenario.Register(scenario.Scenario{
 		return deletePods(ctx, t, "kube-flannel", "app=flannel", t.Node)
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
-		if err := patchDaemonSet(ctx, t, "kube-flannel", "kube-flannel-ds", `{"spec":{"template":{"spec":{"containers":[{"name":"kube-flannel","env":[{"name":"KUBERNETES_SERVICE_HOST","$patch":"delete"},{"name":"KUBERNETES_SERVICE_PORT","$patch":"delete"}]}]}}}}`); err != nil {
+		if err := patchDaemonSet(ctx, t, "kube-flannel", "kube-flannel-ds", `{"spec":{"updateStrategy":{"type":"RollingUpdate"},"template":{"spec":{"containers":[{"name":"kube-flannel","env":[{"name":"KUBERNETES_SERVICE_HOST","$patch":"delete"},{"name":"KUBERNETES_SERVICE_PORT","$patch":"delete"}]}]}}}}`); err != nil {
 			return err
 		}
 		return restartAgent(ctx, t)

@@ -94,7 +94,7 @@ func absentFrom(ctx context.Context, t scenario.Target, namespace, name string) 
 }
 
 func presentOn(ctx context.Context, t scenario.Target, namespace, name string) error {
-	return patchDaemonSet(ctx, t, namespace, name, `{"spec":{"template":{"spec":{"affinity":null}}}}`)
+	return patchDaemonSet(ctx, t, namespace, name, `{"spec":{"updateStrategy":{"type":"RollingUpdate"},"template":{"spec":{"affinity":null}}}}`)
 }
 
 // deletePods deletes the pods with the labels on the node, or on all where node

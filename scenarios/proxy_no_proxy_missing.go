@@ -36,7 +36,7 @@ var _ = scenario.Register(scenario.Scenario{
 		return deletePods(ctx, t, "kube-flannel", "app=flannel", t.Node)
 	},
 	Heal: func(ctx context.Context, t scenario.Target) error {
-		const patch = `{"spec":{"template":{"spec":{"containers":[{"name":"kube-flannel","env":[{"name":"HTTPS_PROXY","$patch":"delete"},{"name":"NO_PROXY","$patch":"delete"}]}]}}}}`
+		const patch = `{"spec":{"updateStrategy":{"type":"RollingUpdate"},"template":{"spec":{"containers":[{"name":"kube-flannel","env":[{"name":"HTTPS_PROXY","$patch":"delete"},{"name":"NO_PROXY","$patch":"delete"}]}]}}}}`
 		if err := patchDaemonSet(ctx, t, "kube-flannel", "kube-flannel-ds", patch); err != nil {
 			return err
 		}
