@@ -23,7 +23,7 @@ import (
 // could fool it: one that was not open yet when the policy came, which makes it
 // inconclusive.
 //
-// Not seen red yet; to be turned red with: iptables -I FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT (on a node whose CNI uses iptables)
+// Turns red with: iptables -I FORWARD -m conntrack --ctstate NEW -d <pod> -j DROP (on every node, for each pod that a default deny comes to select: what a CNI does that accepts ESTABLISHED first)
 var _ = check.Register(check.Check{
 	ID:       "policy.established-connections",
 	Title:    "a default deny of ingress cuts connections that are open already",
