@@ -25,7 +25,7 @@ conformance: ## check the cluster of KUBECONFIG, or a kind cluster made here, an
 	$(GO) test ./suites -v -count=1 -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
 
 .PHONY: test
-test: lint unit fuzz topologies suites foreign gated sample ## unit tests, the suites on healthy kind clusters, some upgrades gated, some scenarios
+test: lint unit fuzz topologies suites foreign gated scenarios ## unit tests, the suites on healthy kind clusters, some upgrades gated, every scenario
 
 .PHONY: lint
 lint: ## gofmt, go vet, go mod tidy
@@ -118,20 +118,16 @@ bench: ## a healthy run against its floor, one DaemonSet rolled out and deleted
 	[ -n "$$kubeconfig" ] || kubeconfig=$$($(UP)) || exit 1; \
 	$(GO) test ./suites -run '^$$' -bench . -benchtime 5x -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
 
-EXAM = $(GO) test ./scenarios -run TestScenarios -v -p 1 -count=1 -timeout 90m -node-image $(NODE_IMAGE) -kubernetes $(KUBERNETES)
+# On how many kind clusters scenarios are examined side by side, and how often one that
+# does not hold is tried; the scoreboard tells of every try.
+CLUSTERS ?= 2
+TRIES    ?= 2
+
+EXAM = $(GO) test ./scenarios -run TestScenarios -v -p 1 -count=1 -timeout 90m -node-image $(NODE_IMAGE) -kubernetes $(KUBERNETES) -clusters $(CLUSTERS) -tries $(TRIES)
 
 .PHONY: scenarios
-scenarios: ## every scenario on a kind cluster made here, without waiting for what should not break
+scenarios: ## every scenario on kind clusters made here, without waiting for what should not break
 	$(EXAM) -quick $(ARGS)
-
-# The scenarios that make test runs: those that take half a minute at most and share the
-# default cluster, one at least for each kind of fault. One that does not hold is tried
-# once more, and the scoreboard tells of both.
-SAMPLE ?= application_crashing,bridge_address_conflict,bridge_netfilter_off,cni_binary_missing,cni_config_removed,cni_version_unsupported,containerd_stopped,coredns_bad_corefile,coredns_scaled_to_zero,coredns_unschedulable,coredns_upstream_dead,coredns_without_kubernetes,egress_port_rejected,flannel_certificate,flannel_crashloop,flannel_subnet_env_gone,flannel_unauthorized,ipam_exhausted,kubelet_resolv_conf_missing,mtu_underlay_lowered,node_firewall_drop,pod_dns_broken,proxy_no_proxy_missing,runtime_disk_full,sandbox_image_missing,service_wrong_selector,service_wrong_target_port,vxlan_blocked
-
-.PHONY: sample
-sample: ## the scenarios of SAMPLE on a kind cluster made here
-	$(EXAM) -quick -tries 2 $(if $(SAMPLE),-scenario $(SAMPLE)) $(ARGS)
 
 .PHONY: scoreboard
 scoreboard: ## every scenario with a look at every check; scoreboard.md and scoreboard.json in the run's directory

@@ -23,6 +23,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Title:    "the connection tracking table of one worker is full",
 	Expects:  diagnosis.ConntrackFull,
 	Topology: "default",
+	Alone:    true, // the kernel's log, which all nodes read, tells of it
 	Breaks:   []string{"node.conntrack-headroom"},
 	MayBreak: []string{"node", "cni", "sandbox", "pod", "service", "dns", "mtu", "egress"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

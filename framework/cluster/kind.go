@@ -51,6 +51,16 @@ func Kind(o KindOptions) Provider {
 	return &kind{KindOptions: o, steps: &steps{w: o.Log}}
 }
 
+// Prepare gets the images that a cluster of the options is made of, which may take
+// many minutes the first time, and makes no cluster.
+func Prepare(ctx context.Context, o KindOptions) error {
+	if err := engine.Ensure(ctx, o.Log); err != nil {
+		return err
+	}
+	_, err := newPlan(ctx, o)
+	return err
+}
+
 type kind struct {
 	KindOptions
 	steps *steps

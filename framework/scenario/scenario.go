@@ -30,6 +30,9 @@ type Scenario struct {
 	// MayBreak are checks, or whole areas, that may go red with it without being
 	// wrong.
 	MayBreak []string
+	// Alone tells that it shows on the whole machine, e.g. in the kernel's log: no
+	// other cluster is looked at while it lasts.
+	Alone bool
 	// Inject makes the fault. It may leave half of it behind on error: Heal
 	// always follows.
 	Inject func(ctx context.Context, t Target) error
