@@ -91,12 +91,17 @@ func (e *existing) connect(ctx context.Context, client *rest.Config, name string
 	return c, nil
 }
 
-// attach gives the cluster node access where there is a way. That is worth no
-// more time than a command on a node.
+// attach gives the cluster node access where there is a way. Looking for one is worth
+// no more time than a command on a node, unless the nodes say that they are
+// containers: an engine that is late has all the time there is.
 func (e *existing) attach(ctx context.Context, c *Cluster, nodes []corev1.Node) {
-	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.NodeCommand)
-	defer cancel()
-	if err := attach(ctx, c, nodes); err != nil && strings.HasPrefix(nodes[0].Spec.ProviderID, "kind://") {
+	kind := strings.HasPrefix(nodes[0].Spec.ProviderID, "kind://")
+	if !kind {
+		bounded, cancel := context.WithTimeout(ctx, e.Timeouts.NodeCommand)
+		defer cancel()
+		ctx = bounded
+	}
+	if err := attach(ctx, c, nodes); err != nil && kind {
 		fmt.Fprintf(e.Log, "cluster: no container access to the nodes: %v\n", err)
 	}
 }

@@ -47,14 +47,14 @@ type Timeouts struct {
 func DefaultTimeouts() Timeouts {
 	return Timeouts{
 		APIRequest:     10 * time.Second,
-		Connect:        12 * time.Second,
+		Connect:        20 * time.Second,
 		FixturesReady:  45 * time.Second,
 		Attempt:        20 * time.Second,
 		Converge:       15 * time.Second,
 		QuickConverge:  4 * time.Second,
 		Exec:           10 * time.Second,
 		ProbeJob:       4 * time.Second,
-		NodeCommand:    5 * time.Second,
+		NodeCommand:    8 * time.Second,
 		SandboxSettle:  10 * time.Second,
 		Programmed:     8 * time.Second,
 		LoadBalancer:   3 * time.Minute,

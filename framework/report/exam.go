@@ -54,8 +54,8 @@ type Exam struct {
 	queue *scenario.Queue
 	// verdicts has a place for each scenario.
 	verdicts map[string]chan verdict
-	// host is held by whoever examines, and by a scenario that shows on the whole
-	// machine alone.
+	// host is held by whoever examines, and alone by whoever makes a cluster and by a
+	// scenario that shows on the whole machine.
 	host sync.RWMutex
 	// ended waits for all lanes, and returns what they could not put right.
 	ended func() error

@@ -85,13 +85,6 @@ func (l *lane) finish(ctx context.Context) error {
 
 // examine tries a scenario until all of it holds, as often as -tries allows.
 func (l *lane) examine(ctx context.Context, s scenario.Scenario) verdict {
-	if s.Alone {
-		l.exam.host.Lock()
-		defer l.exam.host.Unlock()
-	} else {
-		l.exam.host.RLock()
-		defer l.exam.host.RUnlock()
-	}
 	dir := filepath.Join(l.exam.dir, s.Name)
 	err := l.try(ctx, s)
 	for n := 2; n <= *l.exam.tries && err != nil && ctx.Err() == nil && !*l.exam.keep; n++ {
@@ -111,6 +104,12 @@ func (l *lane) try(ctx context.Context, s scenario.Scenario) error {
 			return err
 		}
 	}
+	var host sync.Locker = l.exam.host.RLocker()
+	if s.Alone {
+		host = &l.exam.host
+	}
+	host.Lock()
+	defer host.Unlock()
 	start := time.Now()
 	l.engine.Log = func(format string, args ...any) {
 		fmt.Fprintf(l.log, "%6.1fs  "+format+"\n", append([]any{time.Since(start).Seconds()}, args...)...)
@@ -123,8 +122,11 @@ func (l *lane) try(ctx context.Context, s scenario.Scenario) error {
 	return errors.Join(err, l.exam.score(out))
 }
 
-// renew gives the scenarios that follow a cluster in which no fault is.
+// renew gives the scenarios that follow a cluster in which no fault is. Making one
+// takes the whole machine: what others look at meanwhile would be late, and red.
 func (l *lane) renew(ctx context.Context) error {
+	l.exam.host.Lock()
+	defer l.exam.host.Unlock()
 	if l.session != nil {
 		fmt.Fprintf(l.log, "the cluster of topology %s is not as it was: replacing it\n", l.topology)
 		if err := l.close(); err != nil {

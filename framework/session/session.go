@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -62,7 +63,9 @@ type State struct {
 	Namespace  string `json:"namespace"`
 	HostSpace  string `json:"hostNamespace"`
 	// Agents tells that commands on nodes run through agents of the run's own.
-	Agents  bool      `json:"agents"`
+	Agents bool `json:"agents"`
+	// Nodes tells that commands on nodes run at all.
+	Nodes   bool      `json:"nodes"`
 	Started time.Time `json:"started"`
 }
 
@@ -137,9 +140,12 @@ func (s *Session) Open(ctx context.Context) error {
 		if s.Agents {
 			s.useAgents()
 		}
+		if s.Nodes && s.Cluster.Access == nil { // its checks would be said not to apply
+			return errors.New("another process of this run reaches the nodes' containers, this one does not")
+		}
 		return s.follow(ctx)
 	}
-	s.opened = true
+	s.opened, s.Nodes = true, s.Cluster.Access != nil
 	s.printf("cluster %s: %s, %d nodes, CNI %s, kube-proxy %s", s.Cluster.Name, s.Cluster.Server, len(s.Cluster.Nodes), s.Cluster.CNI.Kind, s.Cluster.ProxyMode)
 	if s.connected != nil {
 		if err := s.connected(ctx, s.Cluster); err != nil {
