@@ -117,7 +117,11 @@ func (l *lane) try(ctx context.Context, s scenario.Scenario) error {
 	out, err := l.engine.Run(ctx, s)
 	l.dirty = !out.Healed && !*l.exam.keep
 	if *l.exam.keep && err == nil {
-		l.exam.howToLook(s, l.kubeconfig, nil)
+		var look []string
+		if s.Look != nil {
+			look = s.Look(scenario.Target{Cluster: l.session.Cluster, Node: out.Node})
+		}
+		l.exam.howToLook(s, l.kubeconfig, look)
 	}
 	return errors.Join(err, l.exam.score(out))
 }
