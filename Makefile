@@ -118,9 +118,9 @@ bench: ## a healthy run against its floor, one DaemonSet rolled out and deleted
 	[ -n "$$kubeconfig" ] || kubeconfig=$$($(UP)) || exit 1; \
 	$(GO) test ./suites -run '^$$' -bench . -benchtime 5x -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
 
-# On how many kind clusters scenarios are examined side by side, and how often one that
-# does not hold is tried; the scoreboard tells of every try.
-CLUSTERS ?= 2
+# On how many kind clusters scenarios are examined side by side: one for every two
+# cores. One that does not hold is tried TRIES times; the scoreboard tells of every try.
+CLUSTERS ?= 1
 TRIES    ?= 2
 
 EXAM = $(GO) test ./scenarios -run TestScenarios -v -p 1 -count=1 -timeout 90m -node-image $(NODE_IMAGE) -kubernetes $(KUBERNETES) -clusters $(CLUSTERS) -tries $(TRIES)

@@ -77,10 +77,10 @@ func (l *lane) finish(ctx context.Context) error {
 	if l.engine == nil || l.dirty || *l.exam.keep || ctx.Err() != nil {
 		return nil
 	}
-	l.exam.host.RLock()
-	defer l.exam.host.RUnlock()
+	l.exam.host.Lock()
+	defer l.exam.host.Unlock()
 	l.engine.Log = func(format string, args ...any) { fmt.Fprintf(l.log, format+"\n", args...) }
-	return l.engine.Finish(ctx)
+	return l.engine.Finish(ctx, l.topology+l.given)
 }
 
 // examine tries a scenario until all of it holds, as often as -tries allows.
@@ -126,8 +126,9 @@ func (l *lane) try(ctx context.Context, s scenario.Scenario) error {
 	return errors.Join(err, l.exam.score(out))
 }
 
-// renew gives the scenarios that follow a cluster in which no fault is. Making one
-// takes the whole machine: what others look at meanwhile would be late, and red.
+// renew gives the scenarios that follow a cluster in which no fault is. Making one,
+// and looking at all of it, takes the whole machine: what others look at meanwhile
+// would be late, and red.
 func (l *lane) renew(ctx context.Context) error {
 	l.exam.host.Lock()
 	defer l.exam.host.Unlock()
@@ -169,7 +170,8 @@ func (l *lane) open(ctx context.Context) error {
 	}
 	l.engine = scenario.On(l.session)
 	l.engine.Keep, l.engine.Quick = *l.exam.keep, *l.exam.quick
-	return nil
+	l.engine.Log = func(format string, args ...any) { fmt.Fprintf(l.log, format+"\n", args...) }
+	return l.engine.Begin(ctx, l.topology+l.given)
 }
 
 // close removes what was deployed, also after an interrupt; the cluster stays.

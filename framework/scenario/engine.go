@@ -122,8 +122,8 @@ func (e *Engine) run(ctx context.Context, s Scenario) (Outcome, error) {
 	e.Log("%s: %s", s.Name, s.Title)
 
 	if !e.healthy {
-		if _, err := e.recover(ctx, s, "before", e.ids()); err != nil {
-			return out, fmt.Errorf("the cluster is not healthy before the fault: %w", err)
+		if err := e.Begin(ctx, s.Name); err != nil {
+			return out, err
 		}
 	}
 	e.Log("healthy before: every required check passes")
@@ -300,11 +300,21 @@ func (e *Engine) heal(ctx context.Context, s Scenario, target Target, out *Outco
 	return nil
 }
 
+// Begin looks at all checks before the first fault; Run does where nobody did. The
+// results go to the folder name.
+func (e *Engine) Begin(ctx context.Context, name string) error {
+	if _, err := e.recover(ctx, Scenario{Name: name}, "before", e.ids()); err != nil {
+		return fmt.Errorf("the cluster is not healthy before the fault: %w", err)
+	}
+	e.healthy = true
+	return nil
+}
+
 // Finish looks at all checks once more, since after each scenario only those
-// were that it had broken.
-func (e *Engine) Finish(ctx context.Context) error {
+// were that it had broken. The results go to the folder name.
+func (e *Engine) Finish(ctx context.Context, name string) error {
 	e.Log("looking at every check once more")
-	if _, err := e.recover(ctx, Scenario{Name: "at the end"}, "after", e.ids()); err != nil {
+	if _, err := e.recover(ctx, Scenario{Name: name}, "after", e.ids()); err != nil {
 		return fmt.Errorf("something is left of the faults: %w", err)
 	}
 	return nil
