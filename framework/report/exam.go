@@ -8,8 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"iter"
-	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -42,6 +40,7 @@ type Exam struct {
 	quick      *bool
 	tries      *int
 	clusters   *int
+	limit      *time.Duration
 	keep       *bool
 	injectOnly *bool
 	heal       *string
@@ -82,6 +81,7 @@ func NewExam(fs *flag.FlagSet) *Exam {
 		quick:      fs.Bool("quick", false, "while a fault is there, leave out the checks that mostly wait, where the scenario does not name them"),
 		tries:      fs.Int("tries", 1, "how often a scenario is tried until all of it holds; the scoreboard tells of every try"),
 		clusters:   fs.Int("clusters", 1, "on how many clusters scenarios are examined side by side"),
+		limit:      fs.Duration("for", 0, "begin no scenario after this long, and tell which were left out (default: no limit)"),
 		keep:       fs.Bool("keep-broken", false, "leave the fault of -scenario in place and print how to look at it and how to heal it"),
 		injectOnly: fs.Bool("inject-only", false, "make the fault of -scenario and look at nothing"),
 		heal:       fs.String("heal", "", "heal this scenario's fault in the cluster that has it, and run none"),
@@ -89,10 +89,12 @@ func NewExam(fs *flag.FlagSet) *Exam {
 		kubernetes: fs.String("kubernetes", env("KUBERNETES", ""), "Kubernetes minor version of the cluster (default: the newest there is)"),
 		log:        os.Stderr,
 	}
-	for topology, all := range byTopology() {
+	for _, topology := range topologies(scenario.All()) {
 		Describe("topology "+topology, Label("topology:"+topology), Serial, func() {
-			for _, s := range all {
-				It(s.Name+": "+s.Title, Label("scenario:"+s.Name), func(ctx SpecContext) { e.await(ctx, s) })
+			for _, s := range scenario.All() {
+				if s.Topology == topology {
+					It(s.Name+": "+s.Title, Label("scenario:"+s.Name), func(ctx SpecContext) { e.await(ctx, s) })
+				}
 			}
 		})
 	}
@@ -104,19 +106,18 @@ func NewExam(fs *flag.FlagSet) *Exam {
 	return e
 }
 
-// byTopology are the registered scenarios by the cluster they need, in order.
-func byTopology() iter.Seq2[string, []scenario.Scenario] {
-	all := map[string][]scenario.Scenario{}
-	for _, s := range scenario.All() {
-		all[s.Topology] = append(all[s.Topology], s)
-	}
-	return func(yield func(string, []scenario.Scenario) bool) {
-		for _, topology := range slices.Sorted(maps.Keys(all)) {
-			if !yield(topology, all[topology]) {
-				return
-			}
+// topologies are those of the scenarios, the default one first.
+func topologies(scenarios []scenario.Scenario) []string {
+	var all []string
+	for _, s := range scenarios {
+		if !slices.Contains(all, s.Topology) {
+			all = append(all, s.Topology)
 		}
 	}
+	if i := slices.Index(all, "default"); i > 0 {
+		all = slices.Insert(slices.Delete(all, i, i+1), 0, "default")
+	}
+	return all
 }
 
 // Run makes the clusters, runs the scenarios and removes what they left, the
@@ -165,6 +166,9 @@ func (e *Exam) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	if err := e.ended(); err != nil {
 		t.Error("cniproof: ", err)
 	}
+	if left := e.queue.Left(); len(left) > 0 && e.late() {
+		fmt.Fprintf(e.log, "cniproof: %d scenarios were not begun, the time of -for being over: %s\n", len(left), strings.Join(left, ", "))
+	}
 	fmt.Fprintln(e.log, "evidence of every step:", e.dir)
 }
 
@@ -196,12 +200,12 @@ func (e *Exam) begin(ctx context.Context, scenarios []scenario.Scenario) error {
 	}
 	e.dir, e.options.Artifacts = s.Dir, s.Dir // every session's
 	// An image that is built takes the whole machine, and no lane should see that.
-	for topology := range byTopology() {
-		needed := slices.ContainsFunc(scenarios, func(s scenario.Scenario) bool { return s.Topology == topology })
-		if needed && *e.clusters > 1 {
-			if err := cluster.Prepare(ctx, e.kind(topology, "", e.log)); err != nil {
-				return err
-			}
+	for _, topology := range topologies(scenarios) {
+		if *e.clusters == 1 {
+			break
+		}
+		if err := cluster.Prepare(ctx, e.kind(topology, "", e.log)); err != nil {
+			return err
 		}
 	}
 	var lanes errgroup.Group
@@ -229,6 +233,9 @@ func (e *Exam) begin(ctx context.Context, scenarios []scenario.Scenario) error {
 func (e *Exam) await(ctx SpecContext, s scenario.Scenario) {
 	select {
 	case v, ok := <-e.verdicts[s.Name]:
+		if !ok && e.late() {
+			Skip("not begun: the time of -for is over")
+		}
 		if !ok {
 			Fail("cniproof: there was no cluster to examine it on")
 		}
@@ -349,6 +356,9 @@ func (e *Exam) kind(topology, given string, log io.Writer) cluster.KindOptions {
 		Topology: topology, Name: given, NodeImage: *e.nodeImage, Kubernetes: *e.kubernetes, Timeouts: e.options.Timeouts, Log: log,
 	}
 }
+
+// late tells that no scenario is to begin any more.
+func (e *Exam) late() bool { return *e.limit > 0 && time.Since(e.started) > *e.limit }
 
 // given ends the name of the cluster of one more lane that comes to the topology.
 func (e *Exam) given(topology string) string {

@@ -43,7 +43,7 @@ type lane struct {
 // left behind; what did not hold of a scenario is its own verdict.
 func (l *lane) run(ctx context.Context) error {
 	var errs []error
-	for ctx.Err() == nil && !l.stuck {
+	for ctx.Err() == nil && !l.stuck && !l.exam.late() {
 		s, ok := l.exam.queue.Next(l.topology)
 		if !ok {
 			break
@@ -64,7 +64,7 @@ func (l *lane) leave(ctx context.Context) error {
 		return nil
 	}
 	err := errors.Join(l.finish(ctx), l.close())
-	more := l.exam.queue.Left() > 0 || l.given != ""
+	more := len(l.exam.queue.Left()) > 0 || l.given != ""
 	if !l.found && more && *l.exam.only == "" {
 		err = errors.Join(err, l.provider().Down(context.WithoutCancel(ctx)))
 	}

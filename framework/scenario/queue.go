@@ -61,9 +61,13 @@ func (q *Queue) elsewhere() int {
 	return -1
 }
 
-// Left is how many scenarios nobody has yet.
-func (q *Queue) Left() int {
+// Left are the names of the scenarios that nobody has yet.
+func (q *Queue) Left() []string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.pending)
+	var names []string
+	for _, s := range q.pending {
+		names = append(names, s.Name)
+	}
+	return names
 }

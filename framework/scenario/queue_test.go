@@ -47,7 +47,7 @@ func TestQueueMakesNoClusterForLittle(t *testing.T) {
 	if s, ok := q.Next(""); ok {
 		t.Errorf("a second cluster is made for %q", s.Name)
 	}
-	if s, ok := q.Next("default"); !ok || s.Name != "b" || q.Left() != 1 {
-		t.Errorf("the first cluster then gets %q, %t; %d left", s.Name, ok, q.Left())
+	if s, ok := q.Next("default"); !ok || s.Name != "b" || len(q.Left()) != 1 {
+		t.Errorf("the first cluster then gets %q, %t; left %v", s.Name, ok, q.Left())
 	}
 }
