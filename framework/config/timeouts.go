@@ -35,7 +35,7 @@ type Timeouts struct {
 	Inject         time.Duration // one scenario's Inject
 	Heal           time.Duration // one scenario's Heal
 	Break          time.Duration // from Inject until every check of Breaks is red, and again for the look at all others
-	Recover        time.Duration // from Heal until all checks pass again
+	Recover        time.Duration // from Heal until the last look at whether all checks pass again, and that look
 	Upgrade        time.Duration // the command that is gated
 	Settle         time.Duration // from its end until the cluster has settled
 	Settled        time.Duration // nothing changing, to count as settled

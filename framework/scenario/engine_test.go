@@ -102,6 +102,34 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// slowly takes its time for every look, and what the context cuts short it does not know.
+type slowly struct {
+	*world
+	looks int
+}
+
+func (w *slowly) Check(ctx context.Context, id string) (check.Result, error) {
+	if id == "pod.a" {
+		w.looks++
+		time.Sleep(40 * time.Millisecond)
+	}
+	r, err := w.world.Check(ctx, id)
+	if w.looks == 1 || ctx.Err() != nil {
+		r.Outcome, r.Reason = check.Unknown, "too early"
+	}
+	return r, err
+}
+
+func TestLookIsNotCutShortByTheOneBefore(t *testing.T) {
+	w := &slowly{world: &world{}}
+	e := w.engine(t)
+	e.Look = func(string, []string, bool) (Round, error) { return w, nil }
+	e.Timeouts.Recover = 70 * time.Millisecond
+	if err := e.Begin(t.Context(), "default"); err != nil || w.looks != 2 {
+		t.Errorf("err %v after %d looks, want the second to pass", err, w.looks)
+	}
+}
+
 func TestHealOnInterrupt(t *testing.T) {
 	w := world{red: []string{"pod.a"}, named: "THE_CAUSE"}
 	ctx, interrupt := context.WithCancel(t.Context())

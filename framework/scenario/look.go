@@ -34,17 +34,19 @@ func (e *Engine) confirm(ctx context.Context, ids []string, out *Outcome) error 
 	return err
 }
 
-// recover waits until those of the checks that are required pass.
+// recover waits until those of the checks that are required pass. Timeouts.Recover
+// bounds each look, and when the last may begin: on a slow machine the first may take
+// most of it.
 func (e *Engine) recover(ctx context.Context, s Scenario, when string, ids []string) (time.Duration, error) {
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, e.Timeouts.Recover)
-	defer cancel()
 	for try := 1; ; try++ {
 		round, err := e.Look(path.Join(s.Name, fmt.Sprintf("%s-%d", when, try)), []string{}, false)
 		if err != nil {
 			return 0, err
 		}
-		results, err := all(ctx, round, ids)
+		bounded, cancel := context.WithTimeout(ctx, e.Timeouts.Recover)
+		results, err := all(bounded, round, ids)
+		cancel()
 		if err != nil {
 			return 0, err
 		}
@@ -52,7 +54,7 @@ func (e *Engine) recover(ctx context.Context, s Scenario, when string, ids []str
 		if problem == nil {
 			return time.Since(start), nil
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || time.Since(start) > e.Timeouts.Recover {
 			return 0, problem
 		}
 		e.Log("%s, look %d: %v", when, try, problem)
