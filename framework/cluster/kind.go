@@ -54,10 +54,11 @@ func Kind(o KindOptions) Provider {
 // Prepare gets the images that a cluster of the options is made of, which may take
 // many minutes the first time, and makes no cluster.
 func Prepare(ctx context.Context, o KindOptions) error {
-	if err := engine.Ensure(ctx, o.Log); err != nil {
+	k := Kind(o).(*kind)
+	if err := engine.Ensure(ctx, k.Log); err != nil {
 		return err
 	}
-	_, err := newPlan(ctx, o)
+	_, err := newPlan(ctx, k.KindOptions)
 	return err
 }
 

@@ -57,8 +57,8 @@ func (l *lane) run(ctx context.Context) error {
 	return errors.Join(append(errs, l.leave(ctx))...)
 }
 
-// leave looks at all checks once more and removes what was deployed, and the cluster
-// where it was made for this run and nothing but its own time would be spent on it.
+// leave looks at all checks once more and removes what was deployed. A cluster that was
+// made for this run goes too, unless it is the last and kept for the next.
 func (l *lane) leave(ctx context.Context) error {
 	if l.topology == "" {
 		return nil
@@ -79,7 +79,7 @@ func (l *lane) finish(ctx context.Context) error {
 	}
 	l.exam.host.Lock()
 	defer l.exam.host.Unlock()
-	l.engine.Log = func(format string, args ...any) { fmt.Fprintf(l.log, format+"\n", args...) }
+	l.engine.Log = l.say
 	return l.engine.Finish(ctx, l.topology+l.given)
 }
 
@@ -100,7 +100,7 @@ func (l *lane) examine(ctx context.Context, s scenario.Scenario) verdict {
 func (l *lane) try(ctx context.Context, s scenario.Scenario) error {
 	if l.dirty {
 		err := l.renew(ctx)
-		if l.stuck = err != nil; l.stuck {
+		if l.stuck = err != nil && l.engine == nil; err != nil {
 			return err
 		}
 	}
@@ -170,9 +170,11 @@ func (l *lane) open(ctx context.Context) error {
 	}
 	l.engine = scenario.On(l.session)
 	l.engine.Keep, l.engine.Quick = *l.exam.keep, *l.exam.quick
-	l.engine.Log = func(format string, args ...any) { fmt.Fprintf(l.log, format+"\n", args...) }
+	l.engine.Log = l.say
 	return l.engine.Begin(ctx, l.topology+l.given)
 }
+
+func (l *lane) say(format string, args ...any) { fmt.Fprintf(l.log, format+"\n", args...) }
 
 // close removes what was deployed, also after an interrupt; the cluster stays.
 func (l *lane) close() error {

@@ -102,31 +102,33 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// slowly takes its time for every look, and what the context cuts short it does not know.
-type slowly struct {
+// late passes at the second look, and remembers until when each may last.
+type late struct {
 	*world
-	looks int
+	deadlines []time.Time
 }
 
-func (w *slowly) Check(ctx context.Context, id string) (check.Result, error) {
-	if id == "pod.a" {
-		w.looks++
-		time.Sleep(40 * time.Millisecond)
-	}
+func (w *late) Check(ctx context.Context, id string) (check.Result, error) {
 	r, err := w.world.Check(ctx, id)
-	if w.looks == 1 || ctx.Err() != nil {
+	if deadline, _ := ctx.Deadline(); id == "pod.a" {
+		w.deadlines = append(w.deadlines, deadline)
+	}
+	if len(w.deadlines) == 1 {
 		r.Outcome, r.Reason = check.Unknown, "too early"
 	}
 	return r, err
 }
 
 func TestLookIsNotCutShortByTheOneBefore(t *testing.T) {
-	w := &slowly{world: &world{}}
+	w := &late{world: &world{}}
 	e := w.engine(t)
 	e.Look = func(string, []string, bool) (Round, error) { return w, nil }
-	e.Timeouts.Recover = 70 * time.Millisecond
-	if err := e.Begin(t.Context(), "default"); err != nil || w.looks != 2 {
-		t.Errorf("err %v after %d looks, want the second to pass", err, w.looks)
+	e.Timeouts.Recover = time.Hour
+	if err := e.Begin(t.Context(), "default"); err != nil || len(w.deadlines) != 2 {
+		t.Fatalf("err %v after looks until %v, want the second to pass", err, w.deadlines)
+	}
+	if !w.deadlines[1].After(w.deadlines[0]) {
+		t.Errorf("looks until %v, want all of its time for each", w.deadlines)
 	}
 }
 
