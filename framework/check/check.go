@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cniproof/cniproof/framework/cluster"
+	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/probe"
 )
 
@@ -95,6 +96,8 @@ type Env struct {
 	// LoadBalancer allows a check to create a Service of type LoadBalancer, for
 	// which a cloud may charge.
 	LoadBalancer bool
+	// Timeouts bound this run's waits, longer where the cluster is slow.
+	Timeouts config.Timeouts
 	// Figures are those that a check of Requires recorded in its last attempt.
 	Figures func(id string) []Measurement
 	// Record takes a figure for the report.

@@ -18,7 +18,7 @@ const measureTries = 3
 // attempt would hardly change. It is false when ctx ended first.
 func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool) {
 	started := time.Now()
-	limit := cmp.Or(c.Converge, r.opts.Timeouts.Converge)
+	limit := time.Duration(float64(cmp.Or(c.Converge, r.opts.Timeouts.Converge)) * r.pace())
 	hasty := r.opts.Hasty != nil && r.opts.Hasty(c.ID)
 	pause := limit / 100
 	passes := 0
@@ -86,6 +86,7 @@ func (r *Runner) conclude(a *attempt, res Result) {
 func (a *attempt) make(b blocks) observation {
 	timeouts := a.runner.opts.Timeouts
 	limit := cmp.Or(a.check.Attempt, min(timeouts.Attempt, cmp.Or(a.check.Converge, timeouts.Attempt)))
+	limit = time.Duration(float64(limit) * a.runner.pace())
 	ctx, cancel := context.WithTimeout(a.ctx, limit)
 	defer cancel()
 	env, err := a.runner.opts.Env(ctx, a.check)
@@ -149,4 +150,12 @@ func interrupted(ctx context.Context, c Check) Result {
 		Reason:  fmt.Sprintf("interrupted: %v", context.Cause(ctx)),
 		Started: time.Now(),
 	}
+}
+
+// pace is what attempts and convergence are longer by.
+func (r *Runner) pace() float64 {
+	if r.opts.Pace == nil {
+		return 1
+	}
+	return r.opts.Pace()
 }

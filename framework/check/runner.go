@@ -29,6 +29,10 @@ type RunnerOptions struct {
 	// Timeouts bound attempts (Attempt), convergence (Converge) and cleanups
 	// (Cleanup); the zero value means the defaults.
 	Timeouts config.Timeouts
+	// Pace is by how much the cluster is slower than Timeouts are meant for, at
+	// least 1: attempts and convergence get as much longer, so that what is only
+	// late does not count as broken. Asked before each attempt; nil is 1.
+	Pace func() float64
 	// OnFailure is called once for a check that failed, in the process that
 	// ran it, while what its last attempt made is still there. It bounds
 	// itself. May be nil.

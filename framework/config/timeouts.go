@@ -42,6 +42,16 @@ type Timeouts struct {
 	Monitors       time.Duration // monitors left alone ending by themselves, beyond Upgrade
 }
 
+// Stretched are the timeouts for a cluster that is slower by factor than one
+// they are meant for: what a healthy one does late gets longer, what is lost for
+// good (a packet) does not.
+func (t Timeouts) Stretched(factor float64) Timeouts {
+	for _, d := range []*time.Duration{&t.Attempt, &t.Converge, &t.Programmed, &t.PodChurn, &t.SandboxSettle, &t.LoadBalancer} {
+		*d = time.Duration(float64(*d) * factor)
+	}
+	return t
+}
+
 // DefaultTimeouts are generous for a two-core machine and a three-node
 // cluster; waits end early when the answer is known.
 func DefaultTimeouts() Timeouts {

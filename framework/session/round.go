@@ -58,7 +58,7 @@ const checksAtOnce = 3
 func (s *Session) Round(name string) (*Round, error) {
 	r := &Round{Dir: filepath.Join(s.Dir, name), session: s, started: time.Now()}
 	options := check.RunnerOptions{
-		Dir: filepath.Join(r.Dir, "results"), Timeouts: s.Options.Timeouts, AtOnce: checksAtOnce,
+		Dir: filepath.Join(r.Dir, "results"), Timeouts: s.Options.Timeouts, Pace: s.pace, AtOnce: checksAtOnce,
 		Hasty: func(id string) bool { return r.Hasty && !slices.Contains(r.Investigated, id) },
 		Ready: s.ready, Env: s.env, OnFailure: r.investigate, Log: s.printf,
 	}

@@ -76,14 +76,16 @@ type Session struct {
 	Cluster *cluster.Cluster
 	Log     io.Writer
 
-	provider  cluster.Provider
-	connected func(context.Context, *cluster.Cluster) error
-	watch     Watcher
-	probe     *probe.Exec
-	pods      *podCache
-	opened    bool // by this process, so this process closes it
-	ahead     bool
-	deploying deploying
+	provider     cluster.Provider
+	connected    func(context.Context, *cluster.Cluster) error
+	watch        Watcher
+	probe        *probe.Exec
+	pods         *podCache
+	paceLock     sync.Mutex
+	measuredPace float64 // under paceLock; 0 before
+	opened       bool    // by this process, so this process closes it
+	ahead        bool
+	deploying    deploying
 	// removal removes what this process made, once, whoever asks first.
 	removal func() error
 }

@@ -58,7 +58,7 @@ var _ = check.Register(check.Check{
 			return err
 		}
 		came, err := ask(ctx, env, table, func(row) job.Job {
-			return job.Job{Until: job.Unanswered, Within: patience(env.Cluster.CNI.Kind), Timeout: silence}
+			return job.Job{Until: job.Unanswered, Within: patience(env), Timeout: silence}
 		})
 		if err != nil {
 			return err
@@ -80,9 +80,9 @@ var _ = check.Register(check.Check{
 })
 
 // patience is how long a default deny is waited for.
-func patience(cni string) time.Duration {
-	limits := config.DefaultTimeouts()
-	switch cni {
+func patience(env *check.Env) time.Duration {
+	limits := env.Timeouts
+	switch env.Cluster.CNI.Kind {
 	case "calico", "cilium", "weave", "kindnet":
 		return limits.Programmed
 	}

@@ -50,7 +50,7 @@ var _ = check.Register(check.Check{
 			return err
 		}
 		held := make(chan probe.Done, 1)
-		limits := config.DefaultTimeouts()
+		limits := env.Timeouts
 		go func() {
 			hold := job.Job{ID: "held", Kind: job.Held, Address: table[0].job.Address, Within: limits.Programmed / 2, Timeout: limits.ProbeJob}
 			held <- probe.RunAll(ctx, env.Probe, []probe.Task{{Pod: from, Jobs: []job.Job{hold}}})[0]

@@ -94,7 +94,7 @@ func (e experiment) run(ctx context.Context, env *check.Env) error {
 // before is nil when every way is open, as long as there is no policy.
 func before(ctx context.Context, env *check.Env, table []row) error {
 	results, err := ask(ctx, env, table, func(row) job.Job {
-		return job.Job{Until: job.Answered, Within: config.DefaultTimeouts().Programmed}
+		return job.Job{Until: job.Answered, Within: env.Timeouts.Programmed}
 	})
 	errs := []error{err}
 	for i, r := range results {
@@ -112,7 +112,7 @@ var silence = config.DefaultTimeouts().ProbeJob / 4
 // them at the same time: one way may have been as it is to be only because the
 // policy was not there yet.
 func after(ctx context.Context, env *check.Env, table []row) error {
-	within := config.DefaultTimeouts().Programmed
+	within := env.Timeouts.Programmed
 	came, err := ask(ctx, env, table, func(r row) job.Job {
 		if r.open {
 			return job.Job{Until: job.Answered, Within: within}

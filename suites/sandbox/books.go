@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/cniproof/cniproof/framework/check"
-	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/ipam"
 	"github.com/cniproof/cniproof/framework/sandbox"
 )
@@ -66,7 +65,7 @@ func (b books) kept(ctx context.Context, env *check.Env) error {
 	if outcome == nil {
 		return nil
 	}
-	_ = wait.PollUntilContextTimeout(ctx, lookAgain, config.DefaultTimeouts().SandboxSettle, false, func(ctx context.Context) (bool, error) {
+	_ = wait.PollUntilContextTimeout(ctx, lookAgain, env.Timeouts.SandboxSettle, false, func(ctx context.Context) (bool, error) {
 		// A look that was cut short says less than the one before.
 		if latest := b.compare(ctx, env); ctx.Err() == nil {
 			outcome = latest

@@ -79,7 +79,7 @@ func followed(ctx context.Context, env *check.Env, c change) error {
 	news := &stopwatch{Runner: env.Probe, at: map[string]time.Time{}}
 	timed := *env
 	timed.Probe = news
-	within := config.DefaultTimeouts().Programmed
+	within := env.Timeouts.Programmed
 	var jobs []job.Job
 	for _, addr := range c.service.Addrs {
 		if fleet.SameFamily(c.endpoint, addr.String()) {

@@ -55,7 +55,7 @@ var _ = check.Register(check.Check{
 		var jobs []job.Job
 		for _, i := range ingress {
 			at := net.JoinHostPort(i.IP+i.Hostname, strconv.Itoa(workloads.ServicePortTCP))
-			jobs = append(jobs, job.Job{ID: at, Kind: job.TCP, Address: at, Until: job.Answered, Within: config.DefaultTimeouts().Programmed})
+			jobs = append(jobs, job.Job{ID: at, Kind: job.TCP, Address: at, Until: job.Answered, Within: env.Timeouts.Programmed})
 		}
 		return everywhere(ctx, env, fleet.Question{
 			Jobs: func(probe.Pod) []job.Job { return jobs },
@@ -109,7 +109,7 @@ func provided(ctx context.Context, env *check.Env) ([]corev1.LoadBalancerIngress
 	}
 	defer changes.Stop()
 	taken := false
-	for silence := time.After(config.DefaultTimeouts().Programmed); ; {
+	for silence := time.After(env.Timeouts.Programmed); ; {
 		select {
 		case event, ok := <-changes.ResultChan():
 			service, known := event.Object.(*corev1.Service)
@@ -125,7 +125,7 @@ func provided(ctx context.Context, env *check.Env) ([]corev1.LoadBalancerIngress
 				return nil, &check.NotApplicable{Lacks: "a controller for LoadBalancer Services: nobody took up " + made.Name + ", and no other has an address"}
 			}
 		case <-ctx.Done():
-			return nil, &check.Failure{Wanted: "an ingress address for the LoadBalancer Service " + made.Name, Observed: "none within " + config.DefaultTimeouts().LoadBalancer.String()}
+			return nil, &check.Failure{Wanted: "an ingress address for the LoadBalancer Service " + made.Name, Observed: "none within " + env.Timeouts.LoadBalancer.String()}
 		}
 	}
 }

@@ -96,7 +96,7 @@ func oneEndpoint(ctx context.Context, env *check.Env, seen view) error {
 	if err := attach(ctx, env, workloads.NodePortOne, chosen); err != nil {
 		return err
 	}
-	limits := config.DefaultTimeouts()
+	limits := env.Timeouts
 	if err := tried(ctx, env, with, job.Job{Until: job.Answered, Within: limits.Programmed}, func(f front, r job.Result) error {
 		if r.OK {
 			return nil

@@ -22,6 +22,7 @@ import (
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/framework/check"
 	"github.com/cniproof/cniproof/framework/cluster"
+	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/probe"
 )
 
@@ -52,8 +53,9 @@ var nodeNames = []string{"cp", "w1", "w2"}
 
 func newWorld() *world {
 	w := &world{env: &check.Env{
-		Cluster: &cluster.Cluster{CNI: cluster.CNI{Kind: "flannel", Namespace: "kube-flannel", Selector: "app=flannel"}},
-		RunID:   "run", Namespace: "ns", HostNamespace: "ns-host", ProbeImage: "probe:1",
+		Timeouts: config.DefaultTimeouts(),
+		Cluster:  &cluster.Cluster{CNI: cluster.CNI{Kind: "flannel", Namespace: "kube-flannel", Selector: "app=flannel"}},
+		RunID:    "run", Namespace: "ns", HostNamespace: "ns-host", ProbeImage: "probe:1",
 		Pods: map[string]probe.Pod{}, HostPods: map[string]probe.Pod{},
 	}}
 	var slice, dns []discoveryv1.Endpoint
