@@ -72,7 +72,7 @@ func DefaultTimeouts() Timeouts {
 		Outlier:        3 * time.Second,
 		Stuck:          60 * time.Second,
 		Audit:          2 * time.Second,
-		Complaint:      60 * time.Second,
+		Complaint:      30 * time.Second,
 		AgentSettled:   10 * time.Minute,
 		Collector:      20 * time.Second,
 		Evidence:       30 * time.Second,
