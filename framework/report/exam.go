@@ -81,7 +81,7 @@ func NewExam(fs *flag.FlagSet) *Exam {
 		quick:      fs.Bool("quick", false, "while a fault is there, leave out the checks that mostly wait, where the scenario does not name them"),
 		tries:      fs.Int("tries", 1, "how often a scenario is tried until all of it holds; the scoreboard tells of every try"),
 		clusters:   fs.Int("clusters", 1, "on how many clusters scenarios are examined side by side"),
-		limit:      fs.Duration("for", 0, "begin no scenario after this long, and tell which were left out (default: no limit)"),
+		limit:      fs.Duration("for", 0, "begin no scenario after this long, and tell which were left out; when it runs short, look only at the checks that a scenario names (default: no limit)"),
 		keep:       fs.Bool("keep-broken", false, "leave the fault of -scenario in place and print how to look at it and how to heal it"),
 		injectOnly: fs.Bool("inject-only", false, "make the fault of -scenario and look at nothing"),
 		heal:       fs.String("heal", "", "heal this scenario's fault in the cluster that has it, and run none"),
@@ -294,6 +294,22 @@ func (e *Exam) kind(topology, given string, log io.Writer) cluster.KindOptions {
 
 // late tells that no scenario is to begin any more.
 func (e *Exam) late() bool { return *e.limit > 0 && time.Since(e.started) > *e.limit }
+
+// hurried tells that at the pace so far scenarios would have to be left out. What
+// each says of its own checks comes before what it says of all others.
+func (e *Exam) hurried() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if *e.limit == 0 || len(e.outcomes) == 0 {
+		return false
+	}
+	var took time.Duration
+	for _, o := range e.outcomes {
+		took += o.Took
+	}
+	each := took / time.Duration(len(e.outcomes)*max(1, *e.clusters))
+	return time.Since(e.started)+each*time.Duration(1+len(e.queue.Left())) > *e.limit
+}
 
 // given ends the name of the cluster of one more lane that comes to the topology.
 func (e *Exam) given(topology string) string {

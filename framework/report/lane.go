@@ -110,6 +110,7 @@ func (l *lane) try(ctx context.Context, s scenario.Scenario) error {
 	}
 	host.Lock()
 	defer host.Unlock()
+	l.engine.Narrow = l.exam.hurried()
 	start := time.Now()
 	l.engine.Log = func(format string, args ...any) {
 		fmt.Fprintf(l.log, "%6.1fs  "+format+"\n", append([]any{time.Since(start).Seconds()}, args...)...)

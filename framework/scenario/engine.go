@@ -32,6 +32,8 @@ type Outcome struct {
 	// Breaks nor MayBreak lists.
 	Red      []string `json:"red"`
 	Unlisted []string `json:"unlisted,omitempty"`
+	// Narrow tells that only Breaks were looked at.
+	Narrow bool `json:"narrow,omitempty"`
 	// Named is the top finding and Confidence its own.
 	Named      diagnosis.Code `json:"named"`
 	Confidence float64        `json:"confidence"`
@@ -72,6 +74,9 @@ type Engine struct {
 	// at what should not have broken, where Breaks does not name them, and has the
 	// first attempt decide the others: what is red then is looked at again.
 	Quick bool
+	// Narrow leaves all checks out of that look that Breaks does not name, and then
+	// out of the one after the heal. Finish has them all.
+	Narrow bool
 	// Keep leaves the fault in place for people to look at; HealLeftover heals it.
 	Keep bool
 	// Log takes one line per step.
@@ -113,7 +118,7 @@ func (e *Engine) Run(ctx context.Context, s Scenario) (Outcome, error) {
 }
 
 func (e *Engine) run(ctx context.Context, s Scenario) (Outcome, error) {
-	out := Outcome{Scenario: s.Name, Expects: s.Expects}
+	out := Outcome{Scenario: s.Name, Expects: s.Expects, Narrow: e.Narrow}
 	target, err := target(e.Cluster, s)
 	if err != nil {
 		return out, err

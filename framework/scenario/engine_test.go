@@ -5,6 +5,7 @@ package scenario
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,17 @@ func TestRun(t *testing.T) {
 				t.Errorf("healed %d times, want %d", w.heals, want)
 			}
 		})
+	}
+}
+
+// A narrow look sees its own checks red, named and well again, and no other.
+func TestRunNarrow(t *testing.T) {
+	w := &world{red: []string{"pod.a", "pod.c"}, named: "THE_CAUSE"}
+	e := w.engine(t)
+	e.Narrow = true
+	out, err := e.Run(t.Context(), w.scenario())
+	if err != nil || !out.Narrow || !out.Healed || !slices.Equal(out.Red, []string{"pod.a"}) {
+		t.Errorf("out %+v, err %v, want narrow, healed, pod.a red alone", out, err)
 	}
 }
 

@@ -77,6 +77,9 @@ func all(ctx context.Context, round Round, ids []string) ([]check.Result, error)
 
 // looked are the checks to look at while the fault is there.
 func (e *Engine) looked(s Scenario) []string {
+	if e.Narrow {
+		return s.Breaks
+	}
 	var ids []string
 	waits := map[string]bool{}   // itself, or for one that it requires
 	for _, c := range e.Checks { // what a check requires comes before it

@@ -25,6 +25,8 @@ type Scoreboard struct {
 	Named    int `json:"named"`
 	Healed   int `json:"healed"`
 	Clean    int `json:"clean"`
+	// Narrow are those of which only the checks they name were looked at.
+	Narrow int `json:"narrow"`
 	// Confusion counts for each expected cause what was named, "nothing" where
 	// nothing was.
 	Confusion map[diagnosis.Code]map[string]int `json:"confusion"`
@@ -54,6 +56,9 @@ func Score(started time.Time, outcomes []Outcome) Scoreboard {
 		if o.Problem == "" {
 			b.Clean++
 		}
+		if o.Narrow {
+			b.Narrow++
+		}
 		if b.Confusion[o.Expects] == nil {
 			b.Confusion[o.Expects] = map[string]int{}
 		}
@@ -73,6 +78,9 @@ func named(o Outcome) string {
 func (b Scoreboard) Markdown() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%d scenarios: %d detected, %d named, %d healed; %d without any objection\n\n", b.Total, b.Detected, b.Named, b.Healed, b.Clean)
+	if b.Narrow > 0 {
+		fmt.Fprintf(&text, "For want of time only the checks that they name were looked at in %d of them.\n\n", b.Narrow)
+	}
 	text.WriteString("| scenario | expected | named | confidence | first red | all red | evidence | healed | took |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, o := range b.Scenarios {
 		verdict := named(o)
