@@ -142,8 +142,8 @@ func drop(t *testing.T, c *cluster.Cluster, node string, seconds float64) (begin
 	return time.Unix(0, (at[0]+at[1])/2), time.Unix(0, (at[2]+at[3])/2), time.Duration(at[1]-at[0]+at[3]-at[2]) / 2
 }
 
-// TestLiveQuiet wants no gap while nothing is done, for CNIPROOF_LIVE_QUIET or a
-// minute.
+// TestLiveQuiet wants no gap that a report would count while nothing is done, for
+// CNIPROOF_LIVE_QUIET or a minute.
 func TestLiveQuiet(t *testing.T) {
 	_, m := live(t)
 	length := time.Minute
@@ -162,7 +162,11 @@ func TestLiveQuiet(t *testing.T) {
 		t.Fatal(err, missing)
 	}
 	for _, g := range samples.Gaps(begin, time.Now()) {
-		t.Errorf("%s  %s  %s %q own %t, and nothing was done", g.Begin.Format("15:04:05.000"), g.Length(), g.Path, g.Letters, g.Own)
+		tell := t.Errorf
+		if g.Own || g.Path.Control() { // which no report counts
+			tell = t.Logf
+		}
+		tell("%s  %s  %s %q own %t, and nothing was done", g.Begin.Format("15:04:05.000"), g.Length(), g.Path, g.Letters, g.Own)
 	}
 	for path, list := range samples {
 		slow := 0
