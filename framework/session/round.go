@@ -29,7 +29,8 @@ type Round struct {
 	// Investigated are the checks whose failures get evidence and a diagnosis;
 	// nil is all. To be set before the first check runs.
 	Investigated []string
-	// Hasty has the first attempt decide every other check. To be set as early.
+	// Hasty has the first attempt decide every other check, and nothing take longer
+	// for a slow cluster. To be set as early.
 	Hasty bool
 
 	session *Session
@@ -58,7 +59,7 @@ const checksAtOnce = 3
 func (s *Session) Round(name string) (*Round, error) {
 	r := &Round{Dir: filepath.Join(s.Dir, name), session: s, started: time.Now()}
 	options := check.RunnerOptions{
-		Dir: filepath.Join(r.Dir, "results"), Timeouts: s.Options.Timeouts, Pace: s.pace, AtOnce: checksAtOnce,
+		Dir: filepath.Join(r.Dir, "results"), Timeouts: s.Options.Timeouts, Pace: r.pace, AtOnce: checksAtOnce,
 		Hasty: func(id string) bool { return r.Hasty && !slices.Contains(r.Investigated, id) },
 		Ready: s.ready, Env: s.env, OnFailure: r.investigate, Log: s.printf,
 	}
@@ -73,6 +74,13 @@ func (s *Session) Round(name string) (*Round, error) {
 		r.runner, err = check.NewRunner(options)
 	}
 	return r, err
+}
+
+func (r *Round) pace() float64 {
+	if r.Hasty {
+		return 1
+	}
+	return r.session.pace()
 }
 
 // Check is the check's result; it runs, prerequisites first, unless it already
