@@ -44,7 +44,7 @@ func (a *attempt) run(ctx context.Context, env Env, limit time.Duration) observa
 	env.Record = a.record
 	env.Cleanup = a.cleanup
 	env.Figures = a.figures
-	env.Timeouts = a.runner.opts.Timeouts.Stretched(a.runner.pace())
+	env.Timeouts = a.runner.opts.Timeouts.Stretched(a.runner.pace(a.check))
 	ended := make(chan error, 1)
 	go func() {
 		err := error(&defect{"the check ended its goroutine"})

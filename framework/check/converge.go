@@ -18,7 +18,7 @@ const measureTries = 3
 // attempt would hardly change. It is false when ctx ended first.
 func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool) {
 	started := time.Now()
-	limit := time.Duration(float64(cmp.Or(c.Converge, r.opts.Timeouts.Converge)) * r.pace())
+	limit := time.Duration(float64(cmp.Or(c.Converge, r.opts.Timeouts.Converge)) * r.pace(c))
 	hasty := r.opts.Hasty != nil && r.opts.Hasty(c.ID)
 	pause := limit / 100
 	passes := 0
@@ -86,7 +86,7 @@ func (r *Runner) conclude(a *attempt, res Result) {
 func (a *attempt) make(b blocks) observation {
 	timeouts := a.runner.opts.Timeouts
 	limit := cmp.Or(a.check.Attempt, min(timeouts.Attempt, cmp.Or(a.check.Converge, timeouts.Attempt)))
-	limit = time.Duration(float64(limit) * a.runner.pace())
+	limit = time.Duration(float64(limit) * a.runner.pace(a.check))
 	ctx, cancel := context.WithTimeout(a.ctx, limit)
 	defer cancel()
 	env, err := a.runner.opts.Env(ctx, a.check)
@@ -152,9 +152,10 @@ func interrupted(ctx context.Context, c Check) Result {
 	}
 }
 
-// pace is what attempts and convergence are longer by.
-func (r *Runner) pace() float64 {
-	if r.opts.Pace == nil {
+// pace is what attempts and convergence are longer by. What is written on a node or
+// in the API is there or not, however slow the cluster.
+func (r *Runner) pace(c Check) float64 {
+	if r.opts.Pace == nil || c.NoProbes {
 		return 1
 	}
 	return r.opts.Pace()

@@ -83,6 +83,22 @@ func TestConvergence(t *testing.T) {
 	}
 }
 
+// A slow cluster gets longer for what packets have to show, and none for what is
+// written somewhere.
+func TestConvergenceAtPace(t *testing.T) {
+	for _, noProbes := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var d diary
+			c := scripted(&d, pair("a", ""))
+			c.Converge, c.NoProbes = 10*time.Second, noProbes
+			res := result(t, newRunner(t, RunnerOptions{Pace: func() float64 { return 3 }}, c), c.ID)
+			if slow := res.Duration > 20*time.Second; slow == noProbes || res.Outcome != Failed {
+				t.Errorf("NoProbes %t: %s after %s", noProbes, res.Outcome, res.Duration)
+			}
+		})
+	}
+}
+
 func TestCleanupWaitsForEvidence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary

@@ -30,8 +30,9 @@ type RunnerOptions struct {
 	// (Cleanup); the zero value means the defaults.
 	Timeouts config.Timeouts
 	// Pace is by how much the cluster is slower than Timeouts are meant for, at
-	// least 1: attempts and convergence get as much longer, so that what is only
-	// late does not count as broken. Asked before each attempt; nil is 1.
+	// least 1: attempts and convergence of the checks that ask probes get as much
+	// longer, so that what is only late does not count as broken. Asked before each
+	// attempt; nil is 1.
 	Pace func() float64
 	// OnFailure is called once for a check that failed, in the process that
 	// ran it, while what its last attempt made is still there. It bounds
