@@ -172,13 +172,21 @@ func (e *Exam) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	fmt.Fprintln(e.log, "evidence of every step:", e.dir)
 }
 
-// selected are the scenarios that Ginkgo will run.
+// selected are the scenarios that Ginkgo will run, those of one topology after those
+// of another: Ginkgo shuffles topologies, and the default one is to be had at once.
 func selected(suite types.SuiteConfig, reporter types.ReporterConfig) []scenario.Scenario {
-	var all []scenario.Scenario
+	chosen := map[string]bool{}
 	for _, spec := range PreviewSpecs("cniproof scenarios", suite, reporter).SpecReports.WithLeafNodeType(types.NodeTypeIt) {
 		for _, label := range spec.Labels() {
-			name, _ := strings.CutPrefix(label, "scenario:")
-			if s, ok := scenario.Lookup(name); ok && spec.State != types.SpecStateSkipped {
+			if name, ok := strings.CutPrefix(label, "scenario:"); ok && spec.State != types.SpecStateSkipped {
+				chosen[name] = true
+			}
+		}
+	}
+	var all []scenario.Scenario
+	for _, topology := range topologies(scenario.All()) {
+		for _, s := range scenario.All() {
+			if s.Topology == topology && chosen[s.Name] {
 				all = append(all, s)
 			}
 		}
