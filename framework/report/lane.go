@@ -64,7 +64,7 @@ func (l *lane) leave(ctx context.Context) error {
 		return nil
 	}
 	err := errors.Join(l.finish(ctx), l.close())
-	more := len(l.exam.queue.Left()) > 0 || l.given != ""
+	more := len(l.exam.queue.Left()) > 0 && !l.exam.late() || l.given != ""
 	if !l.found && more && *l.exam.only == "" {
 		err = errors.Join(err, l.provider().Down(context.WithoutCancel(ctx)))
 	}
