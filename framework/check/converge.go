@@ -18,7 +18,7 @@ const measureTries = 3
 // attempt would hardly change. It is false when ctx ended first.
 func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool) {
 	started := time.Now()
-	limit := time.Duration(float64(cmp.Or(c.Converge, r.opts.Timeouts.Converge)) * r.pace(c))
+	limit := r.atPace(c, cmp.Or(c.Converge, r.opts.Timeouts.Converge))
 	hasty := r.opts.Hasty != nil && r.opts.Hasty(c.ID)
 	pause := limit / 100
 	passes := 0
@@ -85,8 +85,7 @@ func (r *Runner) conclude(a *attempt, res Result) {
 // make prepares the attempt and makes it, on the nodes that b leaves.
 func (a *attempt) make(b blocks) observation {
 	timeouts := a.runner.opts.Timeouts
-	limit := cmp.Or(a.check.Attempt, min(timeouts.Attempt, cmp.Or(a.check.Converge, timeouts.Attempt)))
-	limit = time.Duration(float64(limit) * a.runner.pace(a.check))
+	limit := a.runner.atPace(a.check, cmp.Or(a.check.Attempt, min(timeouts.Attempt, cmp.Or(a.check.Converge, timeouts.Attempt))))
 	ctx, cancel := context.WithTimeout(a.ctx, limit)
 	defer cancel()
 	env, err := a.runner.opts.Env(ctx, a.check)
@@ -159,4 +158,8 @@ func (r *Runner) pace(c Check) float64 {
 		return 1
 	}
 	return r.opts.Pace()
+}
+
+func (r *Runner) atPace(c Check, d time.Duration) time.Duration {
+	return time.Duration(float64(d) * r.pace(c))
 }

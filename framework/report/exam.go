@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,7 +20,6 @@ import (
 
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2" //nolint:revive // the field's idiom
-	"github.com/onsi/ginkgo/v2/types"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/klog/v2"
 
@@ -106,20 +104,6 @@ func NewExam(fs *flag.FlagSet) *Exam {
 	return e
 }
 
-// topologies are those of the scenarios, the default one first.
-func topologies(scenarios []scenario.Scenario) []string {
-	var all []string
-	for _, s := range scenarios {
-		if !slices.Contains(all, s.Topology) {
-			all = append(all, s.Topology)
-		}
-	}
-	if i := slices.Index(all, "default"); i > 0 {
-		all = slices.Insert(slices.Delete(all, i, i+1), 0, "default")
-	}
-	return all
-}
-
 // Run makes the clusters, runs the scenarios and removes what they left, the
 // clusters excepted. runSpecs is Ginkgo's RunSpecs.
 func (e *Exam) Run(t *testing.T, runSpecs RunSpecsFunc) {
@@ -170,28 +154,6 @@ func (e *Exam) Run(t *testing.T, runSpecs RunSpecsFunc) {
 		fmt.Fprintf(e.log, "cniproof: %d scenarios were not begun, the time of -for being over: %s\n", len(left), strings.Join(left, ", "))
 	}
 	fmt.Fprintln(e.log, "evidence of every step:", e.dir)
-}
-
-// selected are the scenarios that Ginkgo will run, those of one topology after those
-// of another: Ginkgo shuffles topologies, and the default one is to be had at once.
-func selected(suite types.SuiteConfig, reporter types.ReporterConfig) []scenario.Scenario {
-	chosen := map[string]bool{}
-	for _, spec := range PreviewSpecs("cniproof scenarios", suite, reporter).SpecReports.WithLeafNodeType(types.NodeTypeIt) {
-		for _, label := range spec.Labels() {
-			if name, ok := strings.CutPrefix(label, "scenario:"); ok && spec.State != types.SpecStateSkipped {
-				chosen[name] = true
-			}
-		}
-	}
-	var all []scenario.Scenario
-	for _, topology := range topologies(scenario.All()) {
-		for _, s := range scenario.All() {
-			if s.Topology == topology && chosen[s.Name] {
-				all = append(all, s)
-			}
-		}
-	}
-	return all
 }
 
 // begin starts the lanes; they end when the queue is empty or ctx is done.
@@ -252,34 +214,6 @@ func (e *Exam) await(ctx SpecContext, s scenario.Scenario) {
 	case <-ctx.Done():
 		Fail("cniproof: interrupted")
 	}
-}
-
-// chosen are the scenarios the flags name; none where they name none.
-func (e *Exam) chosen() ([]scenario.Scenario, error) {
-	explicit := false
-	flag.Visit(func(f *flag.Flag) { explicit = explicit || f.Name == "kubeconfig" })
-	if explicit {
-		return nil, &config.Problem{What: "scenarios break clusters, and -kubeconfig names one", Do: "leave it out: they run on a kind cluster made for them"}
-	}
-	if e.options.NodeAgent == config.AgentOn {
-		return nil, &config.Problem{What: "a node agent does not survive the faults of scenarios", Do: "leave -node-agent out: nodes are reached as containers"}
-	}
-	names := *e.only
-	if *e.heal != "" {
-		names = *e.heal
-	}
-	var all []scenario.Scenario
-	for _, name := range strings.FieldsFunc(names, func(r rune) bool { return r == ',' || r == ' ' }) {
-		s, ok := scenario.Lookup(name)
-		if !ok {
-			return nil, &config.Problem{What: fmt.Sprintf("there is no scenario %q", name), Do: "make scenarios-list lists them"}
-		}
-		all = append(all, s)
-	}
-	if (*e.keep || *e.injectOnly) && len(all) != 1 {
-		return nil, &config.Problem{What: "-keep-broken and -inject-only are for one fault", Do: "name it with -scenario"}
-	}
-	return all, nil
 }
 
 // succeed ends the spec with the error's own words.

@@ -26,17 +26,22 @@ func (s *Session) pace() float64 {
 	s.paceLock.Lock()
 	defer s.paceLock.Unlock()
 	if s.measuredPace == 0 && s.pods != nil {
-		s.measuredPace = paceOf(s.pods.pods())
+		started := corev1.PodReady
+		if s.Options.ProbeImage != "" { // pulled once the sandbox is there, from wherever
+			started = corev1.PodReadyToStartContainers
+		}
+		s.measuredPace = paceOf(s.pods.pods(), started)
 	}
 	return max(s.measuredPace, 1)
 }
 
-// paceOf is 0 unless most of the pods are ready.
-func paceOf(pods []corev1.Pod) float64 {
+// paceOf is 0 unless most of the pods are ready; started is the condition that ends
+// what is measured.
+func paceOf(pods []corev1.Pod, started corev1.PodConditionType) float64 {
 	var took []time.Duration
 	for _, p := range pods {
 		if ready(p) {
-			took = append(took, since(p, corev1.PodReady).Sub(since(p, corev1.PodInitialized)))
+			took = append(took, since(p, started).Sub(since(p, corev1.PodInitialized)))
 		}
 	}
 	if len(took) == 0 || 2*len(took) < len(pods) {

@@ -41,8 +41,12 @@ func TestPace(t *testing.T) {
 			}
 			pods = append(pods, p)
 		}
-		if got := paceOf(pods); got != c.want {
+		if got := paceOf(pods, corev1.PodReady); got != c.want {
 			t.Errorf("%s: pace %g, want %g", c.name, got, c.want)
+		}
+		// Where kubelets do not tell of the sandbox, nothing is concluded.
+		if got := paceOf(pods, corev1.PodReadyToStartContainers); got > 1 {
+			t.Errorf("%s: pace %g of a condition that is not there, want 1 at most", c.name, got)
 		}
 	}
 }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2" //nolint:revive // the field's idiom
+	"github.com/onsi/ginkgo/v2/types"
+
+	"github.com/cniproof/cniproof/framework/config"
+	"github.com/cniproof/cniproof/framework/scenario"
+)
+
+// chosen are the scenarios the flags name; none where they name none.
+func (e *Exam) chosen() ([]scenario.Scenario, error) {
+	explicit := false
+	flag.Visit(func(f *flag.Flag) { explicit = explicit || f.Name == "kubeconfig" })
+	if explicit {
+		return nil, &config.Problem{What: "scenarios break clusters, and -kubeconfig names one", Do: "leave it out: they run on a kind cluster made for them"}
+	}
+	if e.options.NodeAgent == config.AgentOn {
+		return nil, &config.Problem{What: "a node agent does not survive the faults of scenarios", Do: "leave -node-agent out: nodes are reached as containers"}
+	}
+	names := *e.only
+	if *e.heal != "" {
+		names = *e.heal
+	}
+	var all []scenario.Scenario
+	for _, name := range strings.FieldsFunc(names, func(r rune) bool { return r == ',' || r == ' ' }) {
+		s, ok := scenario.Lookup(name)
+		if !ok {
+			return nil, &config.Problem{What: fmt.Sprintf("there is no scenario %q", name), Do: "make scenarios-list lists them"}
+		}
+		all = append(all, s)
+	}
+	if (*e.keep || *e.injectOnly) && len(all) != 1 {
+		return nil, &config.Problem{What: "-keep-broken and -inject-only are for one fault", Do: "name it with -scenario"}
+	}
+	return all, nil
+}
+
+// selected are the scenarios that Ginkgo will run, those of one topology after those
+// of another: Ginkgo shuffles topologies, and the default one is to be had at once.
+func selected(suite types.SuiteConfig, reporter types.ReporterConfig) []scenario.Scenario {
+	chosen := map[string]bool{}
+	for _, spec := range PreviewSpecs("cniproof scenarios", suite, reporter).SpecReports.WithLeafNodeType(types.NodeTypeIt) {
+		for _, label := range spec.Labels() {
+			if name, ok := strings.CutPrefix(label, "scenario:"); ok && spec.State != types.SpecStateSkipped {
+				chosen[name] = true
+			}
+		}
+	}
+	var all []scenario.Scenario
+	for _, topology := range topologies(scenario.All()) {
+		for _, s := range scenario.All() {
+			if s.Topology == topology && chosen[s.Name] {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// topologies are those of the scenarios, the default one first.
+func topologies(scenarios []scenario.Scenario) []string {
+	var all []string
+	for _, s := range scenarios {
+		if !slices.Contains(all, s.Topology) {
+			all = append(all, s.Topology)
+		}
+	}
+	if i := slices.Index(all, "default"); i > 0 {
+		all = slices.Insert(slices.Delete(all, i, i+1), 0, "default")
+	}
+	return all
+}
