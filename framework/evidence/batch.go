@@ -87,7 +87,8 @@ func (w *Writer) exec(ctx context.Context, c *cluster.Cluster, argv []string) (c
 
 // batchScript defines run, which marks the beginning and the end of what a
 // command prints, and prints its standard error behind its standard output. The
-// clock is /proc/uptime because reading it needs no process.
+// clock is /proc/uptime because reading it needs no process, and neither does
+// finding that there is no such program.
 func batchScript(mark string, limit time.Duration) string {
 	return fmt.Sprintf(`t='timeout -k 1 %.3f'
 $t true 2>/dev/null || t=
@@ -96,8 +97,8 @@ run() {
 i=$1; shift
 read -r s _ </proc/uptime
 printf '\n%[2]s begin %%s %%s\n' "$i" "$s"
-e=$($t "$@" 2>&1 >&3 3>&- </dev/null)
-c=$?
+e= c=127
+! command -v "$1" >/dev/null || { e=$($t "$@" 2>&1 >&3 3>&- </dev/null); c=$?; }
 read -r s _ </proc/uptime
 printf '\n%[2]s error %%s\n%%s\n%[2]s end %%s %%s %%s\n' "$i" "$e" "$i" "$c" "$s"
 }

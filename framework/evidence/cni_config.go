@@ -32,7 +32,7 @@ var (
 
 // archOf prints what file(1) would, which many nodes lack: the machine field of
 // the ELF header (System V ABI, e_machine).
-const archOf = `for f in <bin_dir>/*; do case $(head -c 20 "$f" | od -An -tx1 -j18) in *'3e 00') a=amd64;; *'b7 00') a=arm64;; *'28 00') a=arm;; *'15 00'|*'00 15') a=ppc64;; *'00 16') a=s390x;; *) a='not an ELF program';; esac; echo "$f: $a"; done`
+const archOf = `for f in <bin_dir>/*; do case $(od -An -tx1 -N20 "$f") in *'3e 00') a=amd64;; *'b7 00') a=arm64;; *'28 00') a=arm;; *'15 00'|*'00 15') a=ppc64;; *'00 16') a=s390x;; *) a='not an ELF program';; esac; echo "$f: $a"; done`
 
 var cniConfig = []command{listConf, showConf, listBin, showArch, askVersion, listIPAM, showIPAM}
 

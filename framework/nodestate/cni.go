@@ -3,7 +3,6 @@
 package nodestate
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -12,42 +11,83 @@ import (
 
 // locate finds what the runtime itself says of its CNI directories: its live
 // state where it answers, else its configuration, else the command line of
-// cri-dockerd, else the default of all runtimes. It prints one fact per line;
-// what may hold anything is base64.
+// cri-dockerd, else the default of all runtimes. It prints one fact per line, and
+// then what may hold anything in sections of their own. Few processes: on a node
+// short of processor each counts.
 const locate = `info=$(crictl info 2>/dev/null || k3s crictl info 2>/dev/null)
-[ -n "$info" ] && echo runtime $(printf "%s\n" "$info" | base64 | tr -d '\n')
-flags=$(pgrep -ax cri-dockerd | tr '\n' ' ')
-said=$(printf "%s\n" "$info" | grep -E 'onf_?[dD]ir|PluginDirs')
-[ -n "$flags" ] && said= || { [ -n "$said" ] && said=$info; } || said=$(containerd config dump 2>/dev/null || crio config 2>/dev/null)
-said=$(printf "%s\n" "$said" | grep -v '^ *#' | tr '\n' ' ')
-conf=$(printf "%s\n" "$said" | grep -oE '(PluginConfDir|[^A-Za-z_](confDir|conf_dir|network_dir))"? *[:=] *["'\''][^"'\'']+' | head -n 1 | grep -oE '/[^"'\'']*$')
-conf=${conf:-$(printf "%s\n" "$flags" | grep -oE 'cni-conf-dir[= ][^ ]+' | grep -oE '/.*')}
-bins=$(printf "%s\n" "$said" | grep -oE '(PluginDirs|[^A-Za-z_](binDirs?|bin_dirs?|plugin_dirs))"? *[:=] *(\[[^]]*|["'\''][^"'\'']+)' | grep -oE '/[^]"'\'', ]*' | sed 's,/*$,,' | awk '!seen[$0]++')
-bins=${bins:-$(printf "%s\n" "$flags" | grep -oE 'cni-bin-dir[= ][^ ]+' | grep -oE '/.*' | tr , '\n')}
+said=$info
+case $said in *onfDir*|*onf_dir*|*PluginDirs*) ;; *) said=$(containerd config dump 2>/dev/null || crio config 2>/dev/null) ;; esac
+flags=$(pgrep -ax cri-dockerd) && said=$flags
+conf= bins=
+while read -r kind dir; do
+case $kind in conf) conf=$dir;; bin) bins="$bins $dir";; esac
+done <<EOF
+$(printf '%s\n' "$said" | awk '` + directories + `')
+EOF
 [ -n "$conf" ] || echo guessed
 conf=${conf:-/etc/cni/net.d} bins=${bins:-/opt/cni/bin}
 conf=${conf%/}
 echo confdir $conf
 for d in $bins; do echo bindir $d; done
 for d in $conf /etc/cni/net.d /opt/cni/net.d; do for f in $d/*.conf $d/*.conflist $d/*.json; do [ -f "$f" ] && echo file $f; done; done
-first=$(ls -1 $conf 2>/dev/null | grep -E '\.(conf|conflist|json)$' | head -n 1)
-[ -n "$first" ] && echo config $(base64 <"$conf/$first" | tr -d '\n')
+first=
+for f in $conf/*; do case $f in *.conf|*.conflist|*.json) first=$f; break;; esac; done
+[ -z "$info" ] || printf '` + section + `runtime\n%s\n' "$info"
+[ -z "$first" ] || { printf '` + section + `config\n'; cat "$first"; }
 `
+
+// section begins a section: ASCII's record separator, which JSON cannot hold.
+const section = `\036`
+
+// directories finds the first configuration directory and all plugin directories
+// in crictl info (JSON), a configuration (TOML) or a command line.
+const directories = `
+BEGIN { all = " " }
+!/^ *#/ { all = all $0 " " }
+END {
+	if (match(all, "(PluginConfDir|[^A-Za-z_](confDir|conf_dir|network_dir))\"? *[:=] *[\"\047][^\"\047]+") || match(all, "cni-conf-dir[= ][^ ]+")) {
+		dir = substr(all, RSTART, RLENGTH)
+		if (sub(/^[^\/]*\//, "/", dir)) print "conf", dir
+	}
+	while (match(all, "(PluginDirs|[^A-Za-z_](binDirs?|bin_dirs?|plugin_dirs))\"? *[:=] *(\\[[^]]*|[\"\047][^\"\047]+)|cni-bin-dir[= ][^ ]+")) {
+		list = substr(all, RSTART, RLENGTH); all = substr(all, RSTART + RLENGTH)
+		while (match(list, /\/[^]"\047, ]*/)) {
+			dir = substr(list, RSTART, RLENGTH); list = substr(list, RSTART + RLENGTH)
+			sub(/\/*$/, "", dir)
+			if (!seen[dir]++) print "bin", dir
+		}
+	}
+}`
 
 // ask runs the plugins the configuration names, as the runtime does, for their
 // version only (CNI specification 1.0.0, VERSION): nothing else is in it that
 // the plugin directories have a program for. flannel runs bridge and host-local
 // without being told.
-const ask = `names=$([ -n "$first" ] && grep -oE '"type"[[:space:]]*:[[:space:]]*"[^"/]+"' "$conf/$first" | sed 's/.*"\(.*\)"$/\1/')
-case " $(echo $names) " in *' flannel '*) names="$names bridge host-local";; esac
-for n in $(printf '%s\n' loopback $names | sort -u); do for d in $bins; do
+const ask = `names=$([ -z "$first" ] || awk '` + types + `' "$first")
+for n in loopback $names; do for d in $bins; do
 [ -f $d/$n ] || continue
-if [ -x $d/$n ]; then
-o=$(echo '{"cniVersion":"1.0.0"}' | CNI_COMMAND=VERSION CNI_CONTAINERID=x CNI_NETNS=/x CNI_IFNAME=x CNI_PATH=$d $d/$n 2>&1)
-echo plugin $n $d/$n $? $(printf "%s\n" "$o" | base64 | tr -d '\n')
-else echo plugin $n $d/$n 126; fi
+o= c=126
+[ ! -x $d/$n ] || { o=$(CNI_COMMAND=VERSION CNI_CONTAINERID=x CNI_NETNS=/x CNI_IFNAME=x CNI_PATH=$d $d/$n 2>&1 <<EOF
+{"cniVersion":"1.0.0"}
+EOF
+); c=$?; }
+printf '` + section + `plugin %s %s %d\n%s\n' $n $d/$n $c "$o"
 break; done; done
 `
+
+// types are the plugins of a configuration, each once.
+const types = `
+{ all = all $0 " " }
+END {
+	seen["loopback"]
+	while (match(all, /"type"[ \t\r]*:[ \t\r]*"[^"\/]+"/)) {
+		name = substr(all, RSTART, RLENGTH); all = substr(all, RSTART + RLENGTH)
+		sub(/"$/, "", name); sub(/.*"/, "", name)
+		add(name)
+		if (name == "flannel") { add("bridge"); add("host-local") }
+	}
+}
+function add(name) { if (!(name in seen)) print name; seen[name] }`
 
 var (
 	// CNI is the runtime's CNI configuration.
@@ -121,7 +161,8 @@ func (s *State) Network() (*Network, error) {
 
 func parseNetwork(out string) (*Network, error) {
 	n := &Network{Plugins: map[string]Plugin{}}
-	for line := range strings.Lines(out) {
+	facts, rest, _ := strings.Cut(out, "\036")
+	for line := range strings.Lines(facts) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		switch key {
 		case "guessed":
@@ -132,27 +173,24 @@ func parseNetwork(out string) (*Network, error) {
 			n.BinDirs = append(n.BinDirs, value)
 		case "file":
 			n.addFile(value)
-		case "config":
-			config, err := base64.StdEncoding.DecodeString(value)
-			if err != nil {
-				return nil, fmt.Errorf("decode the configuration: %w", err)
-			}
-			n.Config = config
-		case "runtime":
-			text, err := base64.StdEncoding.DecodeString(value)
-			if err != nil {
-				return nil, fmt.Errorf("decode what the runtime says: %w", err)
-			}
-			n.Runtime = &Runtime{}
-			if err := json.Unmarshal(text, n.Runtime); err != nil {
-				return nil, fmt.Errorf("read what crictl info prints: %w", err)
-			}
-		case "plugin":
-			n.addPlugin(value)
 		}
 	}
 	if n.ConfDir == "" {
 		return nil, fmt.Errorf("the node's shell named no directory")
+	}
+	for part := range strings.SplitSeq(rest, "\036") {
+		head, body, _ := strings.Cut(part, "\n")
+		switch key, value, _ := strings.Cut(head, " "); key {
+		case "config":
+			n.Config = []byte(body)
+		case "runtime":
+			n.Runtime = &Runtime{}
+			if err := json.Unmarshal([]byte(body), n.Runtime); err != nil {
+				return nil, fmt.Errorf("read what crictl info prints: %w", err)
+			}
+		case "plugin":
+			n.addPlugin(value, body)
+		}
 	}
 	return n, nil
 }
@@ -169,16 +207,12 @@ func (n *Network) addFile(file string) {
 	}
 }
 
-func (n *Network) addPlugin(text string) {
-	words := strings.SplitN(text, " ", 4)
+func (n *Network) addPlugin(head, answer string) {
+	words := strings.Fields(head)
 	if len(words) < 3 {
 		return
 	}
-	p := Plugin{Path: words[1]}
+	p := Plugin{Path: words[1], Answer: strings.TrimSpace(answer)}
 	_, _ = fmt.Sscan(words[2], &p.Code) // the shell printed it
-	if len(words) == 4 {
-		answer, _ := base64.StdEncoding.DecodeString(words[3])
-		p.Answer = strings.TrimSpace(string(answer))
-	}
 	n.Plugins[words[0]] = p
 }

@@ -5,6 +5,8 @@ package nodestate
 import (
 	"fmt"
 	"net/netip"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -89,11 +91,49 @@ func TestTunnelNeedsBothEntries(t *testing.T) {
 }
 
 func TestFirstFileByNameCounts(t *testing.T) {
-	n, err := parseNetwork("confdir /etc/cni/net.d\nbindir /opt/cni/bin\nfile /etc/cni/net.d/10-flannel.conflist\nfile /etc/cni/net.d/05-old.conf\nfile /opt/cni/net.d/00-x.conf\nplugin portmap /opt/cni/bin/portmap 126\n")
+	n, err := parseNetwork("confdir /etc/cni/net.d\nbindir /opt/cni/bin\nfile /etc/cni/net.d/10-flannel.conflist\nfile /etc/cni/net.d/05-old.conf\nfile /opt/cni/net.d/00-x.conf\n\036config\n{}\n\036plugin portmap /opt/cni/bin/portmap 126\n\n")
 	if err != nil || n.File != "/etc/cni/net.d/05-old.conf" || len(n.Files) != 3 || n.Plugins["portmap"].Code != 126 {
 		t.Errorf("%+v, %v", n, err)
 	}
 	if _, err := parseNetwork("sh: syntax error\n"); err == nil {
 		t.Error("no error for what names no directory")
+	}
+}
+
+// TestDirectories: the runtimes' own words, shortened.
+func TestDirectories(t *testing.T) {
+	for name, tt := range map[string]struct{ said, want string }{
+		"crictl info of containerd 2": {"{\n  \"cniconfig\": {\"PluginDirs\": [\n\"/opt/cni/bin\"\n], \"PluginConfDir\": \"/etc/cni/live.d\"},\n\"config\": {\"cni\": {\"binDir\": \"\", \"binDirs\": [\"/usr/libexec/cni/\", \"/opt/cni/bin\"], \"confDir\": \"/etc/cni/live.d\"},\n\"runc\": {\"cniConfDir\": \"\"}}}",
+			"conf /etc/cni/live.d bin /opt/cni/bin bin /usr/libexec/cni"},
+		"containerd 2": {"version = 4\n      cni_conf_dir = ''\n    [plugins.'io.containerd.cri.v1.runtime'.cni]\n      bin_dir = ''\n      bin_dirs = ['/opt/cni/bin']\n      conf_dir = '/etc/cni/two.d'\n",
+			"conf /etc/cni/two.d bin /opt/cni/bin"},
+		"containerd 1": {"      bin_dir = \"/home/kubernetes/bin\"\n      conf_dir = \"/etc/cni/net.d\"\n", "conf /etc/cni/net.d bin /home/kubernetes/bin"},
+		"CRI-O": {"# plugin_dirs = [\"/not/this\"]\n[crio.network]\nnetwork_dir = \"/etc/cni/crio.d/\"\n\nplugin_dirs = [\n\t\"/opt/cni/bin/\",\n\t\"/usr/libexec/cni\",\n]\n",
+			"conf /etc/cni/crio.d/ bin /opt/cni/bin bin /usr/libexec/cni"},
+		"cri-dockerd": {"812 /usr/bin/cri-dockerd --network-plugin=cni --cni-conf-dir=/etc/cni/docker.d --cni-bin-dir=/opt/docker/bin,/opt/cni/bin --container-runtime-endpoint fd://\n",
+			"conf /etc/cni/docker.d bin /opt/docker/bin bin /opt/cni/bin"},
+		"nothing": {"", ""},
+	} {
+		cmd := exec.Command("awk", directories)
+		cmd.Stdin = strings.NewReader(tt.said)
+		out, err := cmd.CombinedOutput()
+		if got := strings.Join(strings.Fields(string(out)), " "); err != nil || got != tt.want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, tt.want)
+		}
+	}
+}
+
+func TestTypes(t *testing.T) {
+	for conf, want := range map[string]string{
+		"{\"plugins\": [{\"type\": \"flannel\"},\n{\"type\":\"portmap\"}, {\"type\": \"loopback\"}]}": "flannel bridge host-local portmap",
+		`{"type": "bridge", "ipam": {"type":"host-local"}}`:                                           "bridge host-local",
+		`{"type": "../../bin/sh"}`: "",
+	} {
+		cmd := exec.Command("awk", types)
+		cmd.Stdin = strings.NewReader(conf)
+		out, err := cmd.CombinedOutput()
+		if got := strings.Join(strings.Fields(string(out)), " "); err != nil || got != want {
+			t.Errorf("%s: %q, %v, want %q", conf, got, err, want)
+		}
 	}
 }
