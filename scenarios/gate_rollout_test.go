@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/cluster/nodeimage"
@@ -39,7 +40,7 @@ var coreDNSReplaced = upgrade{
 // plane first, then each worker drained, with the kubelet replaced at last.
 // https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/
 var kubernetesInPlace = upgrade{
-	name: "kubernetes_in_place", from: "1.35", verdict: report.Success, topologies: []string{"default"},
+	name: "kubernetes_in_place", from: "1.35", verdict: report.Success, topologies: []string{"default"}, takes: 20 * time.Minute,
 	prepare: func(ctx context.Context, c *cluster.Cluster) (string, error) {
 		next, err := nodeimage.KubernetesUpgrade(ctx, os.Stderr, "1.36")
 		if err != nil {

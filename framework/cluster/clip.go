@@ -2,7 +2,10 @@
 
 package cluster
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+)
 
 // clip is a writer that keeps the first and the last half of limit bytes and
 // counts what it leaves out between them. It never fails, so that the writer of
@@ -44,6 +47,9 @@ func (c *clip) Write(p []byte) (int, error) {
 }
 
 func (c *clip) truncated() bool { return c.dropped > 0 }
+
+// gap is the line in the place of what was left out.
+var gap = regexp.MustCompile(`\n\.\.\. \d+ bytes left out \.\.\.\n`)
 
 // bytes is what was kept, with a line in the gap that says what is missing.
 func (c *clip) bytes() []byte {

@@ -50,11 +50,8 @@ func collectCNIConfig(ctx context.Context, c *cluster.Cluster, _ string, w *Writ
 		}
 		return commands
 	}
-	// The usual places are searched in the same exec as the question for
-	// others, which most nodes have none of.
-	first := w.ask(ctx, c, append(w.filled(runtimeConfig), finds(confDirs)...))
-	confs, bins := cniDirectories(first[:len(runtimeConfig)])
-	found := append(first[len(runtimeConfig):], w.ask(ctx, c, finds(confs[len(confDirs):]))...)
+	confs, bins := cniDirectories(w.runtimeConfig(ctx, c))
+	found := w.ask(ctx, c, finds(confs))
 	commands := []command{listIPAM, showIPAM}
 	for _, dir := range confs {
 		commands = append(commands, w.named(listConf, "<conf_dir>", dir))

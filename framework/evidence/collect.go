@@ -122,12 +122,13 @@ func (run *collection) onNode(ctx context.Context, node string, collectors []Col
 		return
 	}
 	var running sync.WaitGroup
+	runtime := &runtimeAnswers{}
 	for _, col := range collectors {
 		if col.PerNode == nil || col.Name == nodeAccess.Name {
 			continue
 		}
 		w := run.writer(col.Name, node)
-		w.slots = execs
+		w.slots, w.runtime = execs, runtime
 		running.Go(func() {
 			run.shared(ctx, w, func() {
 				run.guard(ctx, w, func(ctx context.Context, w *Writer) error {

@@ -37,12 +37,25 @@ func steps(commands []command) []Step {
 	return documented
 }
 
+// needsShell tells that the line is more than words.
+func (c command) needsShell() bool {
+	return strings.ContainsAny(c.line, "|&;<>()$`\\\"'*?[]#~!{}\n")
+}
+
 // argv is the command's words; a line that needs a shell gets one.
 func (c command) argv() []string {
-	if strings.ContainsAny(c.line, "|&;<>()$`\\\"'*?[]#~!{}\n") {
+	if c.needsShell() {
 		return []string{"sh", "-c", c.line}
 	}
 	return strings.Fields(c.line)
+}
+
+// shell is the command for a shell that has nothing else to do.
+func (c command) shell() string {
+	if c.needsShell() {
+		return c.line
+	}
+	return "exec " + c.line
 }
 
 // answer is what became of one command.

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/cniproof/cniproof/framework/cluster"
@@ -56,6 +57,9 @@ func (f *fakeNodes) Run(ctx context.Context, node string, cmd cluster.Command) (
 	}
 	run := exec.CommandContext(ctx, path, cmd.Argv[1:]...)
 	run.Env = []string{"PATH=" + filepath.Join(root, "bin"), "ROOT=" + root}
+	// As node access does, with all that it started.
+	run.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	run.Cancel = func() error { return syscall.Kill(-run.Process.Pid, syscall.SIGKILL) }
 	var stdout, stderr bytes.Buffer
 	run.Stdout, run.Stderr = &stdout, &stderr
 	err := run.Run()
@@ -96,7 +100,7 @@ func newNode(t *testing.T, programs, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"sh", "timeout", "date", "true"} {
+	for _, name := range []string{"sh", "date"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			t.Skipf("this machine has no %s", name)

@@ -82,9 +82,9 @@ func (w *Writer) greet(ctx context.Context, c *cluster.Cluster) error {
 	if c.Access == nil {
 		return errors.New("no way to run commands on nodes of this cluster (see -node-agent)")
 	}
-	// ask gives it twice a command's time: a node that is merely slow must not
-	// lose all its evidence.
-	a := w.ask(ctx, c, hello)[0]
+	// Twice a command's time: a node that is merely slow must not lose all its
+	// evidence.
+	a := w.askFor(ctx, c, 2*w.timeouts.NodeCommand, hello)[0]
 	if a.err == nil {
 		w.keep(c, hello[0], a)
 		return nil

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/cniproof/cniproof/framework/cluster"
 	"github.com/cniproof/cniproof/framework/config"
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
 	"github.com/cniproof/cniproof/framework/redact"
@@ -27,7 +29,22 @@ type Writer struct {
 	since           time.Time
 	// slots are how many execs its node may have at a time; nil is any number.
 	slots chan struct{}
-	done  atomic.Bool
+	// runtime is what the writers of a node share: the answers to runtimeConfig.
+	runtime *runtimeAnswers
+	done    atomic.Bool
+}
+
+// runtimeAnswers are those to runtimeConfig, asked for when first wanted.
+type runtimeAnswers struct {
+	once    sync.Once
+	answers []answer
+}
+
+// runtimeConfig is what the runtimes of the writer's node say of themselves, asked
+// once for all collectors: it takes the heaviest programs of a node.
+func (w *Writer) runtimeConfig(ctx context.Context, c *cluster.Cluster) []answer {
+	w.runtime.once.Do(func() { w.runtime.answers = w.ask(ctx, c, runtimeConfig) })
+	return w.runtime.answers
 }
 
 // begin is a new item of this writer's; Started is now.

@@ -9,10 +9,8 @@ package nodestate
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -80,60 +78,29 @@ func Ask(ctx context.Context, env *check.Env, q Question) error {
 // package check for what could not be read, so that a check can pass it on.
 type State struct {
 	Node    cluster.Node
-	answers map[Part]answer
+	answers map[Part]cluster.Answer
 }
 
-// answer is what became of one line.
-type answer struct {
-	out       []byte
-	complaint string
-	code      int
-}
-
-// patience is how long one part may take on the node, in seconds: the node's
-// shell takes no other unit that all of them know.
-var patience = int(config.DefaultTimeouts().NodeCommand.Seconds())
+// patience is how long an exec for the parts may take on the node, and about how
+// long one of them may.
+var patience = config.DefaultTimeouts().NodeCommand
 
 func read(ctx context.Context, access cluster.NodeAccess, node cluster.Node, parts []Part) (*State, error) {
-	mark := rand.Text()
-	out, err := access.Run(ctx, node.Name, cluster.Command{Argv: []string{"sh"}, Stdin: []byte(script(mark, parts))})
-	if err != nil {
-		return nil, &check.Inconclusive{Node: node.Name, Why: "the node could not be asked", Err: err}
+	lines := make([]string, len(parts))
+	for i, p := range parts {
+		lines[i] = p.line
 	}
-	s := &State{Node: node, answers: map[Part]answer{}}
-	for i, section := range bytes.Split(out.Stdout, []byte(mark+" begin\n"))[1:] {
-		body, tail, ended := bytes.Cut(section, []byte(mark+" end "))
-		if !ended || i >= len(parts) {
-			continue
-		}
-		a := answer{out: body}
-		code, complaint, _ := strings.Cut(string(tail), " ")
-		if _, err := fmt.Sscan(code, &a.code); err != nil {
-			continue
-		}
-		a.complaint = strings.TrimSpace(complaint)
-		s.answers[parts[i]] = a
+	answers := cluster.Batch(ctx, patience, lines, func(ctx context.Context, cmd cluster.Command) (cluster.Output, error) {
+		return access.Run(ctx, node.Name, cmd)
+	})
+	if len(parts) > 0 && answers[0].Err != nil && answers[0].Started.IsZero() {
+		return nil, &check.Inconclusive{Node: node.Name, Why: "the node could not be asked", Err: answers[0].Err}
+	}
+	s := &State{Node: node, answers: map[Part]cluster.Answer{}}
+	for i, p := range parts {
+		s.answers[p] = answers[i]
 	}
 	return s, nil
-}
-
-// script prints each part's standard output between marks, with its exit code
-// and standard error behind.
-func script(mark string, parts []Part) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `t='timeout %d'; $t true 2>/dev/null || t=
-export LC_ALL=C
-exec 3>&1
-run() {
-echo '%[2]s begin'
-e=$($t sh -c "$1" 2>&1 >&3 3>&- </dev/null)
-printf '%%s\n' "%[2]s end $? $e"
-}
-`, patience, mark)
-	for _, p := range parts {
-		fmt.Fprintf(&b, "run '%s'\n", strings.ReplaceAll(p.line, "'", `'\''`))
-	}
-	return b.String()
 }
 
 // text is what the part printed. An exit code is no error where something was
@@ -142,13 +109,13 @@ func (s *State) text(p Part) ([]byte, error) {
 	a, ok := s.answers[p]
 	switch {
 	case !ok:
-		return nil, s.unread(p, errors.New("the node's shell ended before"))
-	case a.code == 124 || a.code == 137: // timeout(1) ended it: what it printed is a part
-		return nil, s.unread(p, fmt.Errorf("no end within %d s", patience))
-	case a.code != 0 && len(bytes.TrimSpace(a.out)) == 0:
-		return nil, s.unread(p, fmt.Errorf("exit %d: %s", a.code, a.complaint))
+		return nil, s.unread(p, errors.New("it was not asked for"))
+	case a.Err != nil: // what it printed until then is a part
+		return nil, s.unread(p, a.Err)
+	case a.Code != 0 && len(bytes.TrimSpace(a.Stdout)) == 0:
+		return nil, s.unread(p, fmt.Errorf("exit %d: %s", a.Code, bytes.TrimSpace(a.Stderr)))
 	}
-	return a.out, nil
+	return a.Stdout, nil
 }
 
 func (s *State) unread(p Part, err error) error {

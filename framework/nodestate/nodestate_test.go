@@ -50,12 +50,6 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-func TestPatienceIsOfWholeSeconds(t *testing.T) {
-	if patience < 1 {
-		t.Errorf("timeout(1) would take %d for no limit", patience)
-	}
-}
-
 // TestKernelOfContainer drops what the host said before the container began at
 // 4000 s; a machine keeps all.
 func TestKernelOfContainer(t *testing.T) {
