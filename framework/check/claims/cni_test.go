@@ -3,7 +3,6 @@
 package claims_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -35,10 +34,10 @@ func containerdInfo(loaded string) string {
 }
 
 func plugins(names ...string) string {
-	answer := base64.StdEncoding.EncodeToString([]byte(`{"cniVersion":"0.4.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0"]}`))
+	const answer = `{"cniVersion":"0.4.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0"]}`
 	var b strings.Builder
 	for _, n := range names {
-		fmt.Fprintf(&b, "plugin %[1]s /opt/cni/bin/%[1]s 0 %[2]s\n", n, answer)
+		fmt.Fprintf(&b, "\036plugin %[1]s /opt/cni/bin/%[1]s 0\n%[2]s\n", n, answer)
 	}
 	return b.String()
 }
@@ -48,10 +47,9 @@ func configured(old, new string, loaded bool) func(*world) {
 	return func(w *world) {
 		m := w.equip()["w1"]
 		config := strings.Replace(flannelConflist, old, new, 1)
-		encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
-		m["crictl"] = strings.Replace(m["crictl"], "config "+encode(flannelConflist), "config "+encode(config), 1)
+		m["crictl"] = strings.Replace(m["crictl"], "config\n"+flannelConflist, "config\n"+config, 1)
 		if loaded {
-			m["crictl"] = strings.Replace(m["crictl"], encode(containerdInfo(flannelConflist)), encode(containerdInfo(config)), 1)
+			m["crictl"] = strings.Replace(m["crictl"], containerdInfo(flannelConflist), containerdInfo(config), 1)
 		}
 	}
 }
@@ -93,7 +91,7 @@ func TestCNI(t *testing.T) {
 		},
 		"a plugin gone": {check: "cni.plugins-executable", given: broken("crictl", "plugin bridge", "plugin brigde"), want: []string{"failed w1"}, says: []string{"plugin bridge of", "it is not in /opt/cni/bin"}},
 		"a plugin that may not run": {
-			check: "cni.plugins-executable", given: broken("crictl", plugins("portmap"), "plugin portmap /opt/cni/bin/portmap 126\n"),
+			check: "cni.plugins-executable", given: broken("crictl", plugins("portmap"), "\036plugin portmap /opt/cni/bin/portmap 126\n"),
 			want: []string{"failed w1"}, says: []string{"/opt/cni/bin/portmap may not be executed"},
 		},
 		"plugins too old for the configuration": {
@@ -109,7 +107,7 @@ func TestCNI(t *testing.T) {
 			for i, n := range w.equip() {
 				at := strings.Index("cp w1 w2", i) / 3
 				config := strings.Replace(flannelConflist, `"isDefaultGateway"`, fmt.Sprintf(`"node": %q, "subnet": "10.244.%d.0/24", "isDefaultGateway"`, i, at), 1)
-				n["crictl"] = "confdir /etc/cni/net.d\nfile /etc/cni/net.d/10-flannel.conflist\nconfig " + base64.StdEncoding.EncodeToString([]byte(config)) + "\n"
+				n["crictl"] = "confdir /etc/cni/net.d\nfile /etc/cni/net.d/10-flannel.conflist\n\036config\n" + config + "\n"
 			}
 		}},
 		"changed and not loaded": {
@@ -120,7 +118,7 @@ func TestCNI(t *testing.T) {
 			check: "cni.runtime-network-ready", given: func(w *world) {
 				m := w.equip()["w1"]
 				info := strings.Replace(containerdInfo(flannelConflist), `"NetworkReady","status":true,"reason":"","message":""`, `"NetworkReady","status":false,"reason":"NetworkPluginNotReady","message":"cni plugin not initialized"`, 1)
-				m["crictl"] = "confdir /etc/cni/net.d\nruntime " + base64.StdEncoding.EncodeToString([]byte(info)) + "\n"
+				m["crictl"] = "confdir /etc/cni/net.d\n\036runtime\n" + info + "\n"
 			},
 			want: []string{"failed w1"}, says: []string{"NetworkPluginNotReady: cni plugin not initialized"},
 		},

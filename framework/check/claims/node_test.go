@@ -4,7 +4,6 @@ package claims_test
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -25,23 +24,23 @@ type machines map[string]map[string]string
 // words tell the commands apart.
 var words = []string{"/proc/sys", "-d addr", "route show", "neigh", "fdb", "tables-legacy-save", "dmesg", "crictl", "route get"}
 
-var mark = regexp.MustCompile(`echo '(\S+) begin'`)
+var mark = regexp.MustCompile(`printf '\\n(\S+) begin`)
 
 func (m machines) Run(_ context.Context, node string, cmd cluster.Command) (cluster.Output, error) {
 	says, ok := m[node]
 	if !ok {
 		return cluster.Output{}, errors.New("no such container")
 	}
-	script := string(cmd.Stdin)
+	script := cmd.Argv[len(cmd.Argv)-1]
 	found := mark.FindStringSubmatch(script)
 	if found == nil { // host-local's leases
 		return cluster.Output{Stdout: []byte(says["leases"])}, nil
 	}
 	var out strings.Builder
-	for _, line := range strings.Split(script, "\nrun '")[1:] {
+	for i, line := range strings.Split(script, "\nrun ")[1:] {
 		for _, w := range words {
 			if strings.Contains(line, w) {
-				fmt.Fprintf(&out, "%[1]s begin\n%[2]s%[1]s end 0 \n", found[1], says[w])
+				fmt.Fprintf(&out, "\n%[1]s begin %[2]d 5.00\n%[3]s\n%[1]s error %[2]d\n\n%[1]s end %[2]d 0 5.00\n", found[1], i, says[w])
 				break
 			}
 		}
@@ -98,8 +97,8 @@ func flannelNode(i int) map[string]string {
 			"[9:900] -A FORWARD -j KUBE-FORWARD\n[9:900] -A FORWARD -j FLANNEL-FWD\n[0:0] -A FLANNEL-FWD -s 10.244.0.0/16 -j ACCEPT\n[0:0] -A FLANNEL-FWD -d 10.244.0.0/16 -j ACCEPT\n" +
 			"[7:70] -A KUBE-FORWARD -m conntrack --ctstate INVALID -m nfacct --nfacct-name ct_state_invalid_dropped_pkts -j DROP\nCOMMIT\n",
 		"dmesg": "5000.00 100.00\n1 (systemd) S 0 1 1 0 -1 4194560 6542 3088247 4 52 485 532 5698 6258 20 0 1 0 400000 21225472 3117\n4026532263\ncontainer\n",
-		"crictl": "runtime " + base64.StdEncoding.EncodeToString([]byte(containerdInfo(flannelConflist))) + "\nconfdir /etc/cni/net.d\nbindir /opt/cni/bin\nfile /etc/cni/net.d/10-flannel.conflist\nconfig " +
-			base64.StdEncoding.EncodeToString([]byte(flannelConflist)) + "\n" + plugins("bridge", "flannel", "host-local", "loopback", "portmap"),
+		"crictl": "confdir /etc/cni/net.d\nbindir /opt/cni/bin\nfile /etc/cni/net.d/10-flannel.conflist\n\036runtime\n" + containerdInfo(flannelConflist) + "\n\036config\n" +
+			flannelConflist + "\n" + plugins("bridge", "flannel", "host-local", "loopback", "portmap"),
 		"route get": "172.18.0.2 [{\"dst\":\"172.18.0.2\",\"dev\":\"eth0\"}]\n172.18.0.3 [{\"dst\":\"172.18.0.3\",\"dev\":\"eth0\"}]\n172.18.0.4 [{\"dst\":\"172.18.0.4\",\"dev\":\"eth0\"}]\n",
 	}
 }
