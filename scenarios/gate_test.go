@@ -45,6 +45,8 @@ type upgrade struct {
 	// topologies it is for; empty is any.
 	topologies []string
 	budget     string
+	// settle is how long to wait for what does not settle; 0 is the gate's own time.
+	settle time.Duration
 	// prepare brings onto the nodes what the command needs and returns variables of
 	// it, before anything is watched; nil does nothing.
 	prepare func(ctx context.Context, c *cluster.Cluster) (variables string, err error)
@@ -68,7 +70,7 @@ var upgrades = []upgrade{
 		shut:    []string{"the upgrade command succeeds: no, the command ended with exit code 3"},
 	},
 	{
-		name: "cni_config_gone", areas: []string{"node", "cni"}, verdict: report.Failure,
+		name: "cni_config_gone", areas: []string{"node", "cni"}, verdict: report.Failure, settle: 20 * time.Second,
 		command: `docker exec $WORKER mv /etc/cni/net.d /etc/cni/net.d.gone && sleep 5`,
 		heal:    `docker exec $WORKER sh -c 'if [ -d /etc/cni/net.d.gone ]; then rm -rf /etc/cni/net.d; mv /etc/cni/net.d.gone /etc/cni/net.d; fi'`,
 		shut:    []string{"no check fails that did not before: no"},
@@ -184,6 +186,7 @@ func (u upgrade) examine(t *testing.T) {
 	o := config.Register(flag.NewFlagSet("gate", flag.ContinueOnError))
 	o.Kubeconfig, o.Artifacts, o.Areas = kubeconfig, artifacts(t, u.name), u.areas
 	o.Gate.Command, o.Gate.MaxDisruption = preamble+u.command, u.budget
+	o.Timeouts.Settle = cmp.Or(u.settle, o.Timeouts.Settle)
 	var log bytes.Buffer
 	run, err := report.Gate(t.Context(), o, 15*time.Minute, &log)
 	t.Log(log.String())
