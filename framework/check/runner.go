@@ -42,10 +42,6 @@ type RunnerOptions struct {
 	// and once more as many of those that wait; 0 is one. It bounds what this
 	// process does to the API server and the nodes.
 	AtOnce int
-	// Hold has Ahead keep the checks that need no fixtures, and that nothing else waits
-	// for, until all others ended or one of them did not pass: what is well is left to
-	// be told while the fixtures go.
-	Hold bool
 	// Hasty tells of which checks the first attempt decides; nil is of none.
 	Hasty func(id string) bool
 	// Started and Ended are called for each check this process runs, before its
@@ -185,14 +181,13 @@ func (r *Runner) run(ctx context.Context, c Check, b blocks) (Result, bool) {
 }
 
 // Ahead begins to run the checks with these IDs, AtOnce at the same time, so
-// that a Result asked for later is there, or is waited for; see Hold. The function it
-// returns waits until each ended or ctx did. It is called once at a time.
+// that a Result asked for later is there, or is waited for. Those that need no
+// fixtures and that nothing else waits for begin when all others ended, or one of
+// them did not pass: what is well is left to be told while the fixtures go. The
+// function it returns waits until each ended or ctx did. It is called once at a time.
 func (r *Runner) Ahead(ctx context.Context, ids []string) (wait func()) {
 	held := make(chan struct{})
 	begin := sync.OnceFunc(func() { close(held) })
-	if !r.opts.Hold {
-		begin()
-	}
 	r.mu.Lock()
 	r.held = held
 	r.mu.Unlock()

@@ -326,27 +326,3 @@ func TestAheadRunsSeveralAtOnceAndNoMore(t *testing.T) {
 		t.Errorf("told of %d starts and %d ends of 13", began.Load(), ended.Load())
 	}
 }
-
-// TestHold: what needs no fixtures begins after all others, or beside them.
-func TestHold(t *testing.T) {
-	for _, hold := range []bool{true, false} {
-		met := make(chan struct{})
-		alone, other := sample("node.alone"), sample("pod.other")
-		alone.NoProbes = true
-		alone.Run = func(context.Context, *Env) error { close(met); return nil }
-		beside := false
-		other.Run = func(ctx context.Context, _ *Env) error {
-			select {
-			case <-met:
-				beside = true
-			case <-time.After(200 * time.Millisecond):
-			}
-			return nil
-		}
-		r := newRunner(t, RunnerOptions{Dir: t.TempDir(), AtOnce: 2, Hold: hold}, alone, other)
-		r.Ahead(t.Context(), []string{"node.alone", "pod.other"})()
-		if beside == hold || result(t, r, "node.alone").Outcome != Passed {
-			t.Errorf("hold %t: ran beside the other: %t", hold, beside)
-		}
-	}
-}

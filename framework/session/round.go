@@ -60,7 +60,6 @@ func (s *Session) Round(name string) (*Round, error) {
 	r := &Round{Dir: filepath.Join(s.Dir, name), session: s, started: time.Now()}
 	options := check.RunnerOptions{
 		Dir: filepath.Join(r.Dir, "results"), Timeouts: s.Options.Timeouts, Pace: r.pace, AtOnce: checksAtOnce,
-		Hold:  name == "", // the probes stay for other rounds
 		Hasty: func(id string) bool { return r.Hasty && !slices.Contains(r.Investigated, id) },
 		Ready: s.ready, Env: s.env, OnFailure: r.investigate, Log: s.printf,
 	}
