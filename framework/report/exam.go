@@ -151,7 +151,11 @@ func (e *Exam) Run(t *testing.T, runSpecs RunSpecsFunc) {
 		t.Error("cniproof: ", err)
 	}
 	if left := e.queue.Left(); len(left) > 0 && e.late() {
-		fmt.Fprintf(e.log, "cniproof: %d scenarios were not begun, the time of -for being over: %s\n", len(left), strings.Join(left, ", "))
+		var names []string
+		for _, s := range left {
+			names = append(names, s.Name)
+		}
+		fmt.Fprintf(e.log, "cniproof: %d scenarios were not begun, the time of -for being over: %s\n", len(left), strings.Join(names, ", "))
 	}
 	fmt.Fprintln(e.log, "evidence of every step:", e.dir)
 }
@@ -250,8 +254,20 @@ func (e *Exam) hurried() bool {
 		took += o.Took
 	}
 	each := took / time.Duration(len(e.outcomes)*max(1, *e.clusters))
-	return time.Since(e.started)+each*time.Duration(1+len(e.queue.Left())) > *e.limit
+	left := each
+	unmade := map[string]bool{}
+	for _, s := range e.queue.Left() {
+		left += each
+		if e.lanes[s.Topology] == 0 && !unmade[s.Topology] {
+			unmade[s.Topology] = true
+			left += clusterTakes
+		}
+	}
+	return time.Since(e.started)+left > *e.limit
 }
+
+// clusterTakes is about how long it takes to make a cluster and to look at all of it.
+const clusterTakes = 3 * time.Minute
 
 // given ends the name of the cluster of one more lane that comes to the topology.
 func (e *Exam) given(topology string) string {

@@ -12,6 +12,7 @@ import (
 // An exam hurries when what is left would not fit at the pace so far.
 func TestHurried(t *testing.T) {
 	three := []scenario.Scenario{{Name: "a"}, {Name: "b"}, {Name: "c"}}
+	another := append(three[:2:2], scenario.Scenario{Name: "d", Topology: "another"})
 	minute := scenario.Outcome{Took: time.Minute}
 	for _, c := range []struct {
 		name     string
@@ -19,15 +20,17 @@ func TestHurried(t *testing.T) {
 		clusters int
 		began    time.Duration // ago
 		outcomes []scenario.Outcome
+		left     []scenario.Scenario
 		want     bool
 	}{
-		{"no limit", 0, 1, time.Hour, []scenario.Outcome{minute}, false},
-		{"no pace yet", time.Minute, 1, 0, nil, false},
-		{"enough time", 6 * time.Minute, 1, time.Minute, []scenario.Outcome{minute}, false},
-		{"too little", 4 * time.Minute, 1, time.Minute, []scenario.Outcome{minute}, true},
-		{"enough on two clusters", 4 * time.Minute, 2, time.Minute, []scenario.Outcome{minute, minute}, false},
+		{"no limit", 0, 1, time.Hour, []scenario.Outcome{minute}, three, false},
+		{"no pace yet", time.Minute, 1, 0, nil, three, false},
+		{"enough time", 6 * time.Minute, 1, time.Minute, []scenario.Outcome{minute}, three, false},
+		{"too little", 4 * time.Minute, 1, time.Minute, []scenario.Outcome{minute}, three, true},
+		{"enough on two clusters", 4 * time.Minute, 2, time.Minute, []scenario.Outcome{minute, minute}, three, false},
+		{"another cluster to make", 6 * time.Minute, 1, time.Minute, []scenario.Outcome{minute}, another, true},
 	} {
-		e := &Exam{limit: &c.limit, clusters: &c.clusters, started: time.Now().Add(-c.began), outcomes: c.outcomes, queue: scenario.NewQueue(three)}
+		e := &Exam{limit: &c.limit, clusters: &c.clusters, started: time.Now().Add(-c.began), outcomes: c.outcomes, queue: scenario.NewQueue(c.left), lanes: map[string]int{"": 1}}
 		if got := e.hurried(); got != c.want {
 			t.Errorf("%s: hurried %t, want %t", c.name, got, c.want)
 		}

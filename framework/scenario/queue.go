@@ -61,13 +61,9 @@ func (q *Queue) elsewhere() int {
 	return -1
 }
 
-// Left are the names of the scenarios that nobody has yet.
-func (q *Queue) Left() []string {
+// Left are the scenarios that nobody has yet.
+func (q *Queue) Left() []Scenario {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var names []string
-	for _, s := range q.pending {
-		names = append(names, s.Name)
-	}
-	return names
+	return slices.Clone(q.pending)
 }
