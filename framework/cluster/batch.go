@@ -31,8 +31,8 @@ type Answer struct {
 // subshell, with as few processes as can be: an exec costs more than most lines,
 // and on a node short of processor so does timeout(1) for each. limit is the time of
 // an exec; a line that does not end within three quarters of it is killed at its
-// end, and those after it get another exec, as does one that came too late. run is
-// NodeAccess.Run for the node. The lines see the locale C, no input, and nothing of
+// end, and those after it get another exec, as does one that came too late, and once,
+// with twice the time, an exec that began no line. run is NodeAccess.Run for the node. The lines see the locale C, no input, and nothing of
 // each other.
 func Batch(ctx context.Context, limit time.Duration, lines []string, run func(context.Context, Command) (Output, error)) []Answer {
 	b := batch{limit: limit, lines: lines, run: run, answers: make([]Answer, len(lines)), again: -1}
@@ -58,12 +58,15 @@ type batch struct {
 	answers []Answer
 	// again is the line that was last given another exec.
 	again int
+	// patience is what an exec has beyond limit: some, once one ended before its first
+	// line began, as on a node that is short of processor and has to start a shell.
+	patience time.Duration
 }
 
 // from runs the lines from first on in one exec and returns the line to go on with;
 // the error is for all lines without an answer.
 func (b *batch) from(ctx context.Context, first int) (next int, err error) {
-	bounded, cancel := context.WithTimeout(ctx, b.limit)
+	bounded, cancel := context.WithTimeout(ctx, b.limit+b.patience)
 	defer cancel()
 	mark, start := rand.Text(), time.Now()
 	out, err := b.run(bounded, Command{Argv: []string{"sh", "-c", batchScript(mark, b.lines, first)}})
@@ -75,11 +78,14 @@ func (b *batch) from(ctx context.Context, first int) (next int, err error) {
 	case late && errors.Is(b.answers[next].Err, errUnended):
 		a := &b.answers[next]
 		if a.Took = time.Since(a.Started); a.Took < b.limit*3/4 && b.again != next {
-			b.again = next
+			b.again, *a = next, Answer{}
 			return next, nil
 		}
 		a.Err = fmt.Errorf("no answer within %s: %w", b.limit, context.DeadlineExceeded)
 		return next + 1, nil
+	case late && b.patience == 0:
+		b.patience = b.limit
+		return next, nil
 	case errors.Is(err, exec.ErrNotFound):
 		return 0, errors.New("no sh on this node (exit 127)")
 	case err != nil:

@@ -80,3 +80,27 @@ func TestBatchLinesAreAlone(t *testing.T) {
 		t.Errorf("%q, %q, in %d execs", answers[3].Stdout, answers[4].Stdout, execs)
 	}
 }
+
+// TestBatchOnASlowNode: an exec that began nothing in its time gets more, and one
+// that never begins anything ends.
+func TestBatchOnASlowNode(t *testing.T) {
+	execs := 0
+	run := func(start time.Duration) func(context.Context, Command) (Output, error) {
+		return func(ctx context.Context, cmd Command) (Output, error) {
+			select {
+			case <-time.After(start):
+				return here(&execs)(ctx, cmd)
+			case <-ctx.Done():
+				execs++
+				return Output{}, ctx.Err()
+			}
+		}
+	}
+	if a := Batch(t.Context(), time.Second, []string{"echo slow"}, run(1200*time.Millisecond))[0]; a.Err != nil || string(a.Stdout) != "slow\n" || execs != 2 {
+		t.Errorf("%q, %v, %d execs", a.Stdout, a.Err, execs)
+	}
+	execs = 0
+	if a := Batch(t.Context(), 100*time.Millisecond, []string{"echo never"}, run(time.Minute))[0]; !errors.Is(a.Err, context.DeadlineExceeded) || execs != 2 {
+		t.Errorf("%v, %d execs", a.Err, execs)
+	}
+}

@@ -18,12 +18,12 @@ func (w *Writer) ask(ctx context.Context, c *cluster.Cluster, commands []command
 	return w.askFor(ctx, c, w.timeouts.NodeCommand, commands)
 }
 
-// askFor is ask with another time for a command.
+// askFor is ask with another time for an exec.
 func (w *Writer) askFor(ctx context.Context, c *cluster.Cluster, each time.Duration, commands []command) []answer {
 	if len(commands) == 0 {
 		return nil
 	}
-	limit := time.Duration(len(commands)+1) * each
+	limit := time.Duration(len(commands)+1) * w.timeouts.NodeCommand
 	if deadline, ok := ctx.Deadline(); ok {
 		// What a busy node answered until then takes time to save, too.
 		limit = min(limit, time.Until(deadline)*4/5)
