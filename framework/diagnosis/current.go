@@ -34,6 +34,12 @@ var sandboxStarted = fact.Say("the runtime set up a pod sandbox",
 	`Ran pod sandbox \S+ with infra container: \S+?/(?P<pod>[a-z0-9.-]+)/POD`,
 )
 
+// sandboxStopped is a pod sandbox whose network was torn down at last.
+var sandboxStopped = fact.Say("the runtime tore down a pod sandbox's network",
+	`TearDown network for sandbox \W*(?P<sandbox>[0-9a-f]{64})\W* successfully`,
+	`Stopped pod sandbox(?: \(already stopped\))?: (?P<sandbox>[0-9a-f]{64})`,
+)
+
 // anySandboxFailure is any failure of a pod sandbox's network.
 var anySandboxFailure = fact.Say("a pod sandbox's network failed",
 	`failed to (?:set ?up|destroy|create|tear ?down)(?: pod)? network for (?:pod )?sandbox`,
@@ -78,7 +84,7 @@ func past(f *fact.Facts, s fact.Statement, memory time.Duration) bool {
 	if !sandboxFailure.MatchString(s.Text) {
 		return age > memory
 	}
-	return age > sandboxRetry || startedSince(f, s) || overtakenBy(f, s)
+	return age > sandboxRetry || startedSince(f, s) || stoppedSince(f, s) || overtakenBy(f, s)
 }
 
 // startedSince tells whether the node set up the network of a pod after the
@@ -91,6 +97,18 @@ func startedSince(f *fact.Facts, s fact.Statement) bool {
 		for _, sample := range started.Samples {
 			pod, known := f.PodNamed(sample.Args["pod"])
 			if known && !pod.HostNetwork && sample.Time.After(s.Time) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// stoppedSince tells whether the sandbox of the statement is gone by now.
+func stoppedSince(f *fact.Facts, s fact.Statement) bool {
+	for _, stopped := range f.Said(sandboxStopped) {
+		for _, sample := range stopped.Samples {
+			if id := sample.Args["sandbox"]; stopped.Node == s.Node && sample.Time.After(s.Time) && strings.Contains(s.Text, id) {
 				return true
 			}
 		}

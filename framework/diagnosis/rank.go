@@ -98,6 +98,9 @@ func rank(f *fact.Facts, all []Finding) []Finding {
 		if ranked[i].Confidence != ranked[j].Confidence {
 			return ranked[i].Confidence > ranked[j].Confidence
 		}
+		if ranked[i].direct != ranked[j].direct {
+			return ranked[i].direct // what is so now, before what a log says was
+		}
 		if !ranked[i].last.Equal(ranked[j].last) {
 			return ranked[i].last.After(ranked[j].last)
 		}

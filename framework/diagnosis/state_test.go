@@ -178,8 +178,11 @@ func TestOneFaultAtATime(t *testing.T) {
 			failed("node")(files)
 			files["check.json"] = strings.Replace(files["check.json"], `"node.x"`, `"node.rp-filter"`, 1)
 		}), RPFilterStrict, "w2"},
-		"selector":    {of(replace("cluster/demo/services.yaml", "app: web", "app: wbe"), failed("service")), ServiceSelectorMismatch, ""},
-		"target port": {of(replace("cluster/demo/services.yaml", "targetPort: http", "targetPort: web"), failed("service")), ServicePortMismatch, ""},
+		"selector": {of(replace("cluster/demo/services.yaml", "app: web", "app: wbe"), failed("service")), ServiceSelectorMismatch, ""},
+		"selector, soon after a sandbox that would not go": {of(replace("cluster/demo/services.yaml", "app: web", "app: wbe"), failed("service"), replace(w2+"containerd.log", "2026", cutShort+"2026")), ServiceSelectorMismatch, ""},
+		"a sandbox that would not go":                      {of(failed("sandbox"), replace(w2+"containerd.log", "2026", cutShort+"2026")), SandboxStale, "w2"},
+		"a sandbox that would not go, and went":            {of(failed("sandbox"), replace(w2+"containerd.log", "2026", cutShort+tornDown+"2026")), UnknownCause, ""},
+		"target port":                                      {of(replace("cluster/demo/services.yaml", "targetPort: http", "targetPort: web"), failed("service")), ServicePortMismatch, ""},
 		"configuration gone": {of(func(files map[string]string) {
 			delete(files, w2+"files/etc/cni/net.d/10-flannel.conflist")
 			files[w2+"listing/etc/cni/net.d.txt"] = "/etc/cni/net.d:\ntotal 0\n"
@@ -216,5 +219,12 @@ func TestOneFaultAtATime(t *testing.T) {
 		}
 	}
 }
+
+// What containerd 2.3 says of a sandbox whose record flannel's plugin cannot read, and
+// once it can.
+const (
+	cutShort = `2026-11-22T16:50:40.883153+0000 w2 containerd[199]: time="2026-11-22T16:50:40.882978371Z" level=error msg="StopPodSandbox for \"803805a63419596ca2e315cbb4828fc730e0c7ccd7a6cc5c09a39c75ccd46782\" failed" error="rpc error: code = Unknown desc = failed to destroy network for sandbox \"803805a63419596ca2e315cbb4828fc730e0c7ccd7a6cc5c09a39c75ccd46782\": plugin type=\"flannel\" failed (delete): failed to parse netconf: unexpected end of JSON input"` + "\n"
+	tornDown = `2026-11-22T16:50:45.835540+0000 w2 containerd[199]: time="2026-11-22T16:50:45.834554688Z" level=info msg="TearDown network for sandbox \"803805a63419596ca2e315cbb4828fc730e0c7ccd7a6cc5c09a39c75ccd46782\" successfully"` + "\n"
+)
 
 func of(changes ...func(map[string]string)) []func(map[string]string) { return changes }
