@@ -67,7 +67,7 @@ type Runner struct {
 	// held is closed when those of the last turn may begin; nil is now.
 	held chan struct{}
 	mu   sync.Mutex // for held
-	// running is held for reading while a check runs, so that Reset can wait.
+	// running is held for reading while a check runs, so that Forget can wait.
 	running sync.RWMutex
 }
 
@@ -259,15 +259,17 @@ func (r *Runner) Results() ([]Result, error) {
 	return results, nil
 }
 
-// Reset forgets all results, so that checks run again, e.g. after a fault was
-// injected. It waits for the checks that this process is running; processes
+// Forget drops the results of all checks but these, so that they run again, e.g. after
+// a fault was injected. It waits for the checks that this process is running; processes
 // that share Dir do not learn of it.
-func (r *Runner) Reset() error {
+func (r *Runner) Forget(but ...string) error {
 	r.running.Lock()
 	defer r.running.Unlock()
 	var ids []string
 	for _, c := range r.opts.Registry.Checks() {
-		ids = append(ids, c.ID)
+		if !slices.Contains(but, c.ID) {
+			ids = append(ids, c.ID)
+		}
 	}
 	return r.store.forget(ids)
 }

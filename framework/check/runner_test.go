@@ -123,14 +123,14 @@ func TestPrerequisitesRunFirstAndOnce(t *testing.T) {
 	if err != nil || len(results) != 3 || results[0].ID != "sandbox.starts" || results[2].ID != "dns.name" {
 		t.Errorf("Results: %v, %v", results, err)
 	}
-	if err := r.Reset(); err != nil {
+	if err := r.Forget("pod.other"); err != nil {
 		t.Fatal(err)
 	}
-	if results, err := r.Results(); err != nil || len(results) != 0 {
-		t.Errorf("after Reset: %v, %v", results, err)
+	if results, err := r.Results(); err != nil || len(results) != 1 || results[0].ID != "pod.other" {
+		t.Errorf("after Forget: %v, %v", results, err)
 	}
-	result(t, r, "sandbox.starts")
-	d.want(t, "sandbox.starts on abc", "pod.other on abc", "dns.name on abc", "sandbox.starts on abc")
+	result(t, r, "dns.name")
+	d.want(t, "sandbox.starts on abc", "pod.other on abc", "dns.name on abc", "sandbox.starts on abc", "dns.name on abc")
 }
 
 func TestUnknownCheck(t *testing.T) {

@@ -84,12 +84,12 @@ func (s *store) put(res Result) error {
 func (s *store) forget(ids []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.kept)
-	if s.dir == "" {
-		return nil
-	}
 	var errs []error
 	for _, id := range ids {
+		delete(s.kept, id)
+		if s.dir == "" {
+			continue
+		}
 		if err := os.Remove(s.path(id, ".json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, fmt.Errorf("forget the result of %s: %w", id, err))
 		}

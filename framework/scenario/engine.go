@@ -57,6 +57,8 @@ type Round interface {
 	Check(ctx context.Context, id string) (check.Result, error)
 	// Ahead begins to run checks, several at once; wait waits for their end.
 	Ahead(ctx context.Context, ids []string) (wait func())
+	// Again has all checks but these run once more when asked for.
+	Again(but []string) error
 	Bundles() (map[string]session.Bundle, error)
 }
 
@@ -182,17 +184,22 @@ func (e *Engine) breakIt(ctx context.Context, s Scenario, target Target, out *Ou
 // end.
 const lookEvery = time.Second
 
-// untilRed looks again and again until every check of Breaks is red.
+// untilRed looks at the checks of Breaks until every one is red: those that are keep
+// what was seen and taken then, the others are looked at again.
 func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, out *Outcome) (Round, error) {
-	for try := 1; ; try++ {
-		out.Broken = path.Join(s.Name, fmt.Sprintf("broken-%d", try))
-		round, err := e.Look(out.Broken, s.Breaks, e.Quick)
-		if err != nil {
-			return nil, err
-		}
+	out.Broken = path.Join(s.Name, "broken")
+	round, err := e.Look(out.Broken, s.Breaks, e.Quick)
+	if err != nil {
+		return nil, err
+	}
+	var red []string
+	for {
 		var green []string
 		wait := round.Ahead(ctx, s.Breaks)
 		for _, id := range s.Breaks {
+			if slices.Contains(red, id) {
+				continue
+			}
 			result, err := round.Check(ctx, id)
 			if err != nil {
 				return nil, err
@@ -201,6 +208,7 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 				green = append(green, fmt.Sprintf("%s is %s", id, result.Outcome))
 				continue
 			}
+			red = append(red, id)
 			if out.FirstRed == 0 {
 				out.FirstRed = time.Since(injected)
 			}
@@ -217,6 +225,9 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 		select {
 		case <-time.After(lookEvery):
 		case <-ctx.Done():
+		}
+		if err := round.Again(red); err != nil {
+			return nil, err
 		}
 	}
 }

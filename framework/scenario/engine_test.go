@@ -40,6 +40,8 @@ func (w *world) Check(_ context.Context, id string) (check.Result, error) {
 
 func (w *world) Ahead(context.Context, []string) func() { return func() {} }
 
+func (w *world) Again([]string) error { return nil }
+
 func (w *world) Bundles() (map[string]session.Bundle, error) {
 	bundles := map[string]session.Bundle{}
 	for _, id := range w.red {
@@ -129,6 +131,43 @@ func (w *late) Check(ctx context.Context, id string) (check.Result, error) {
 		r.Outcome, r.Reason = check.Unknown, "too early"
 	}
 	return r, err
+}
+
+// slow has pod.a red at once, and pod.b only when it is looked at again.
+type slow struct {
+	*world
+	looks map[string]int
+	kept  []string
+}
+
+func (w *slow) Check(ctx context.Context, id string) (check.Result, error) {
+	r, err := w.world.Check(ctx, id)
+	if w.looks[id]++; id == "pod.b" && w.looks[id] == 1 {
+		r.Outcome = check.Passed
+	}
+	return r, err
+}
+
+func (w *slow) Again(but []string) error {
+	w.kept = but
+	return nil
+}
+
+func TestWhatIsRedIsNotLookedAtAgain(t *testing.T) {
+	w := &slow{world: &world{broken: true, red: []string{"pod.a", "pod.b"}, named: "THE_CAUSE"}, looks: map[string]int{}}
+	e := w.engine(t)
+	e.Look = func(string, []string, bool) (Round, error) { return w, nil }
+	s := w.scenario()
+	s.Breaks = []string{"pod.a", "pod.b"}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var out Outcome
+	if _, err := e.untilRed(ctx, s, time.Now(), &out); err != nil {
+		t.Fatal(err)
+	}
+	if w.looks["pod.a"] != 1 || w.looks["pod.b"] != 2 || !slices.Equal(w.kept, []string{"pod.a"}) {
+		t.Errorf("looks %v, kept %v, want pod.b alone looked at again", w.looks, w.kept)
+	}
 }
 
 func TestLookIsNotCutShortByTheOneBefore(t *testing.T) {

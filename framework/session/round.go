@@ -96,6 +96,9 @@ func (r *Round) Ahead(ctx context.Context, ids []string) (wait func()) {
 	return r.runner.Ahead(ctx, ids)
 }
 
+// Again has all checks but these run once more when asked for.
+func (r *Round) Again(but []string) error { return r.runner.Forget(but...) }
+
 // Results are those so far, prerequisites included, in run order.
 func (r *Round) Results() ([]check.Result, error) { return r.runner.Results() }
 
