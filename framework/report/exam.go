@@ -263,8 +263,12 @@ func (e *Exam) hurried() bool {
 			left += clusterTakes
 		}
 	}
-	return time.Since(e.started)+left > *e.limit
+	return time.Since(e.started)+left+left/reserve > *e.limit
 }
+
+// reserve is which part of the time for what is left is kept for what needs its second
+// try, or takes longer than what came before.
+const reserve = 6
 
 // clusterTakes is about how long it takes to make a cluster and to look at all of it.
 const clusterTakes = 3 * time.Minute

@@ -27,6 +27,7 @@ func TestHurried(t *testing.T) {
 		{"no pace yet", time.Minute, 1, 0, nil, three, false},
 		{"enough time", 6 * time.Minute, 1, time.Minute, []scenario.Outcome{minute}, three, false},
 		{"too little", 4 * time.Minute, 1, time.Minute, []scenario.Outcome{minute}, three, true},
+		{"too little for a second try", 5*time.Minute + 30*time.Second, 1, time.Minute, []scenario.Outcome{minute}, three, true},
 		{"enough on two clusters", 4 * time.Minute, 2, time.Minute, []scenario.Outcome{minute, minute}, three, false},
 		{"another cluster to make", 6 * time.Minute, 1, time.Minute, []scenario.Outcome{minute}, another, true},
 	} {
