@@ -91,6 +91,7 @@ func involvedObjects() []runtime.Object {
 // TestCollect takes a whole bundle from a broken node and looks at what it says
 // and at what must not be in it.
 func TestCollect(t *testing.T) {
+	t.Parallel()
 	worker := brokenWorker(t)
 	access := &fakeNodes{roots: map[string]string{"worker": worker}}
 	r := Request{

@@ -76,6 +76,7 @@ func itemAt(t *testing.T, m Manifest, path string) Item {
 }
 
 func TestCollectDeadNode(t *testing.T) {
+	t.Parallel()
 	access := &fakeNodes{
 		roots: map[string]string{"worker": brokenWorker(t), "dead": t.TempDir()},
 		before: func(ctx context.Context, node string) error {
@@ -125,6 +126,7 @@ func TestCollectWithoutNodeAccess(t *testing.T) {
 
 // TestCollectNodesInParallel: every node must be asked before any answers.
 func TestCollectNodesInParallel(t *testing.T) {
+	t.Parallel()
 	names := []string{"a", "b", "c"}
 	var once [3]sync.Once
 	var met sync.WaitGroup

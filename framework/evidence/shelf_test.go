@@ -13,6 +13,7 @@ import (
 // TestShelf has two checks fail at the same time over overlapping nodes, and a
 // third one later.
 func TestShelf(t *testing.T) {
+	t.Parallel()
 	root := brokenWorker(t)
 	access := &fakeNodes{roots: map[string]string{"a": root, "b": root}}
 	run, shelf, start := filepath.Join(t.TempDir(), "evidence"), new(Shelf), time.Now()

@@ -270,8 +270,9 @@ func (e *Exam) hurried() bool {
 // try, or takes longer than what came before.
 const reserve = 6
 
-// clusterTakes is about how long it takes to make a cluster and to look at all of it.
-const clusterTakes = 3 * time.Minute
+// clusterTakes is about how long it takes to look once more at all of a cluster, to make
+// the next and to look at all of that.
+const clusterTakes = 4 * time.Minute
 
 // given ends the name of the cluster of one more lane that comes to the topology.
 func (e *Exam) given(topology string) string {
