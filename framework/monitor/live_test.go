@@ -127,7 +127,7 @@ func TestLiveAccuracy(t *testing.T) {
 // when: the middles of the commands that did and undid it.
 func drop(t *testing.T, c *cluster.Cluster, node string, seconds float64) (begin, end time.Time, unsure time.Duration) {
 	t.Helper()
-	script := fmt.Sprintf(`a=$(date +%%s%%N); iptables -w -I FORWARD -j DROP; b=$(date +%%s%%N); sleep %.3f; c=$(date +%%s%%N); iptables -w -D FORWARD -j DROP; d=$(date +%%s%%N); echo $a $b $c $d`, seconds)
+	script := fmt.Sprintf(`both() { iptables -w "$@" FORWARD -j DROP; ip6tables -w "$@" FORWARD -j DROP; }; a=$(date +%%s%%N); both -I; b=$(date +%%s%%N); sleep %.3f; c=$(date +%%s%%N); both -D; d=$(date +%%s%%N); echo $a $b $c $d`, seconds)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	out, err := c.Access.Run(ctx, node, cluster.Command{Argv: []string{"sh", "-c", script}})
