@@ -86,9 +86,10 @@ QUIET ?= 1m
 
 .PHONY: gate-exam
 gate-exam: ## accuracy of the monitors, and good and bad upgrades gated, on a kind cluster made here
-	@kubeconfig=$$($(UP)) || exit 1; \
-	CNIPROOF_LIVE_KUBECONFIG="$$kubeconfig" CNIPROOF_LIVE_QUIET=$(QUIET) $(GO) test ./framework/monitor -run TestLive -v -count=1 -timeout 60m && \
-	NODE_IMAGE=$(NODE_IMAGE) $(GO) test ./scenarios -run 'TestGate/$(GATES)' -v -count=1 -timeout 90m -gate-exam -gate-topology $(TOPOLOGY)
+	@kubeconfig=$$($(UP)) || exit 1; failed=0; \
+	CNIPROOF_LIVE_KUBECONFIG="$$kubeconfig" CNIPROOF_LIVE_QUIET=$(QUIET) $(GO) test ./framework/monitor -run TestLive -v -count=1 -timeout 60m || failed=1; \
+	NODE_IMAGE=$(NODE_IMAGE) $(GO) test ./scenarios -run 'TestGate/$(GATES)' -v -count=1 -timeout 90m -gate-exam -gate-topology $(TOPOLOGY) || failed=1; \
+	exit $$failed
 
 # The upgrades that make test gates in any case, a bad one and a good one; the others
 # after the scenarios, see gated-too.
