@@ -105,7 +105,9 @@ var upgrades = []upgrade{
 		name: "kube_proxy_to_nftables", areas: []string{"node", "service"}, verdict: report.Success,
 		command: `kubectl -n kube-system get cm kube-proxy -o yaml | sed 's/mode: .*/mode: nftables/' | kubectl apply -f - && kubectl -n kube-system rollout restart ds/kube-proxy && kubectl -n kube-system rollout status ds/kube-proxy --timeout=180s`,
 		heal:    `kubectl -n kube-system get cm kube-proxy -o yaml | sed 's/mode: .*/mode: iptables/' | kubectl apply -f - && kubectl -n kube-system rollout restart ds/kube-proxy && kubectl -n kube-system rollout status ds/kube-proxy --timeout=180s`,
-		budget:  "service=5s,nodeport=5s,service/held=10s,nodeport/held=10s,total=20s",
+		// Between the rules of the old mode and those of the new there are none, for as long
+		// as kube-proxy takes to its first sync: 8 s on dual-stack where it lacks processor.
+		budget: "service=15s,nodeport=15s,dns=15s,service/held=30s,nodeport/held=30s,total=40s",
 	},
 	flannelReconfigured,
 	coreDNSReplaced,
