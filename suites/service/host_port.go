@@ -31,7 +31,10 @@ const firstHostPort, hostPorts = 18100, 1000
 // own network: mostly the portmap plugin's work.
 //
 // A new pod's server may begin to listen a moment after the pod runs, so a probe
-// asks until it is answered, for a moment. What could fool it: a port that
+// asks until it is answered, for a moment. A datagram that comes too early is refused
+// by ICMP, of which the kernel sends an address one a second (icmp_ratelimit), and a
+// node's pods ask from the node's own: who is not told waits, so each try is short.
+// What could fool it: a port that
 // something else on the node took, which the answer's name shows.
 //
 // Turns red with: jq 'del(.plugins[] | select(.type == "portmap"))' on the
@@ -77,13 +80,14 @@ var _ = check.Register(check.Check{
 // portOf asks for a host port of a pod at each of its node's addresses.
 func portOf(node cluster.Node, pod probe.Pod, port int) fleet.Question {
 	var all []job.Job
+	within := config.DefaultTimeouts().ProbeJob
 	for _, addr := range node.InternalIPs {
 		if !fleet.SameFamily(pod, addr.String()) {
 			continue
 		}
 		for _, kind := range []string{job.TCP, job.UDP} {
 			at := net.JoinHostPort(addr.String(), strconv.Itoa(port))
-			all = append(all, job.Job{ID: kind + " " + at, Kind: kind, Address: at, Until: job.Answered, Within: config.DefaultTimeouts().ProbeJob})
+			all = append(all, job.Job{ID: kind + " " + at, Kind: kind, Address: at, Until: job.Answered, Within: within, Timeout: within / 4})
 		}
 	}
 	return fleet.Question{
