@@ -32,8 +32,8 @@ type Answer struct {
 // and on a node short of processor so does timeout(1) for each. limit is the time of
 // an exec; a line that does not end within three quarters of it is killed at its
 // end, and those after it get another exec, as does one that came too late, and once,
-// with twice the time, an exec that began no line. run is NodeAccess.Run for the node. The lines see the locale C, no input, and nothing of
-// each other.
+// with twice the time, an exec that began no line. run is NodeAccess.Run for the node.
+// The lines see the locale C, no input, and nothing of each other.
 func Batch(ctx context.Context, limit time.Duration, lines []string, run func(context.Context, Command) (Output, error)) []Answer {
 	b := batch{limit: limit, lines: lines, run: run, answers: make([]Answer, len(lines)), again: -1}
 	for first := 0; first < len(lines); {

@@ -104,7 +104,8 @@ func startedSince(f *fact.Facts, s fact.Statement) bool {
 	return false
 }
 
-// stoppedSince tells whether the sandbox of the statement is gone by now.
+// stoppedSince tells whether the sandbox of the statement is gone by now, as far as the
+// statements that are kept of a log say (fact.Saying).
 func stoppedSince(f *fact.Facts, s fact.Statement) bool {
 	for _, stopped := range f.Said(sandboxStopped) {
 		for _, sample := range stopped.Samples {

@@ -219,12 +219,10 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 			out.AllRed = time.Since(injected)
 			return round, nil
 		}
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("missed: %s after %.0f s", strings.Join(green, ", "), time.Since(injected).Seconds())
-		}
 		select {
 		case <-time.After(lookEvery):
-		case <-ctx.Done():
+		case <-ctx.Done(): // what was seen stays
+			return nil, fmt.Errorf("missed: %s after %.0f s", strings.Join(green, ", "), time.Since(injected).Seconds())
 		}
 		if err := round.Again(red); err != nil {
 			return nil, err

@@ -32,10 +32,12 @@ const firstHostPort, hostPorts = 18100, 1000
 //
 // A new pod's server may begin to listen a moment after the pod runs, so a probe
 // asks until it is answered, for a moment. A datagram that comes too early is refused
-// by ICMP, of which the kernel sends an address one a second (icmp_ratelimit), and a
-// node's pods ask from the node's own: who is not told waits, so each try is short.
-// What could fool it: a port that
-// something else on the node took, which the answer's name shows.
+// by ICMP, of which the kernel sends an address six at once and then one a second
+// (icmp_ratelimit of ip-sysctl, XRLIM_BURST_FACTOR). Who is not told waits to the end
+// of the try, so each is short.
+//
+// What could fool it: a port that something else on the node took, which the answer's
+// name shows.
 //
 // Turns red with: jq 'del(.plugins[] | select(.type == "portmap"))' on the
 // /etc/cni/net.d/10-flannel.conflist of the first worker

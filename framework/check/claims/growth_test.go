@@ -50,6 +50,8 @@ func TestCostGrowsWithNodes(t *testing.T) {
 	if testing.Short() {
 		sizes = sizes[:2]
 	}
+	usual := watch.DefaultChanSize
+	t.Cleanup(func() { watch.DefaultChanSize = usual })
 	watch.DefaultChanSize = 10000 // the fake API server panics where a watch is behind by more
 	costs := map[string][]cost{}
 	for _, n := range sizes {
