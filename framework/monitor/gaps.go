@@ -15,7 +15,8 @@ import (
 type Gap struct {
 	Path Path `json:"path"`
 	// Begin is that of the first sample that failed and End that of the first that
-	// worked again, on the node's clock; the true ends are up to Every earlier.
+	// worked again, on the node's clock; the true ends are up to Every earlier. Where
+	// samples in between were not sent, see change.
 	Begin time.Time `json:"begin"`
 	End   time.Time `json:"end"`
 	// Open tells that the path did not work again while it was watched.
@@ -58,16 +59,21 @@ func gaps(path Path, samples []Sample) []Gap {
 		current = nil
 	}
 	for _, s := range samples {
-		if unseen := s.At.Sub(last); !last.IsZero() && (unseen > bridged || unseen > hole && s.Letter == job.SampleOK) {
+		unseen := s.At.Sub(last)
+		if !last.IsZero() && (unseen > bridged || unseen > hole && s.Letter == job.SampleOK) {
 			finish(last.Add(Every), true)
+		}
+		changed := s.At
+		if !last.IsZero() && unseen <= hole {
+			changed = change(last, s.At)
 		}
 		last = s.At
 		if s.Letter == job.SampleOK {
-			finish(s.At, false)
+			finish(changed, false)
 			continue
 		}
 		if current == nil {
-			current = &Gap{Path: path, Begin: s.At}
+			current = &Gap{Path: path, Begin: changed}
 		}
 		if s.Letter == job.SampleSlow {
 			continue
@@ -83,6 +89,11 @@ func gaps(path Path, samples []Sample) []Gap {
 	finish(last.Add(Every), true)
 	return list
 }
+
+// change is when what two samples differ in is taken to have changed: at the second
+// where they are Every apart, earlier by half of what is missing where they are not, so
+// that a monitor short of processor makes gaps neither longer nor shorter.
+func change(a, b time.Time) time.Time { return b.Add((Every - b.Sub(a)) / 2) }
 
 // Gaps are those of all paths between two moments, in the order of time. Those
 // that overlap a gap of the monitor's own control by half are marked Own, and those

@@ -37,6 +37,8 @@ func TestGaps(t *testing.T) {
 		{"a processor that was away in a gap", ".tt      tt.", "100ms+1s t4"},
 		{"a hole that ends with an answer", ".tt      ...", "100ms+200ms t2 open"},
 		{"a hole between answers", "...      ...", ""},
+		{"nothing sent at its end", "..tt  ...", "200ms+300ms t2"},
+		{"nothing sent at its begin", "..  tt..", "300ms+300ms t2"},
 		{"a long hole", ".tt" + strings.Repeat(" ", 40) + "tt.", "100ms+200ms t2 open, 4.3s+200ms t2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
