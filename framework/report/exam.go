@@ -61,6 +61,8 @@ type Exam struct {
 	started  time.Time
 	outcomes []scenario.Outcome
 	lanes    map[string]int // by topology
+	// over tells that something was not begun for the time.
+	over bool
 }
 
 // verdict is what did not hold of a scenario, and where the evidence is.
@@ -79,7 +81,7 @@ func NewExam(fs *flag.FlagSet) *Exam {
 		quick:      fs.Bool("quick", false, "while a fault is there, leave out the checks that mostly wait, where the scenario does not name them"),
 		tries:      fs.Int("tries", 1, "how often a scenario is tried until all of it holds; the scoreboard tells of every try"),
 		clusters:   fs.Int("clusters", 1, "on how many clusters scenarios are examined side by side"),
-		limit:      fs.Duration("for", 0, "begin no scenario after this long, and tell which were left out; when it runs short, look only at the checks that a scenario names (default: no limit)"),
+		limit:      fs.Duration("for", 0, "begin no scenario that would not be done after this long, and tell which were left out; when it runs short, look only at the checks that a scenario names; a cluster goes before the next is made, one that was there before too (default: no limit)"),
 		keep:       fs.Bool("keep-broken", false, "leave the fault of -scenario in place and print how to look at it and how to heal it"),
 		injectOnly: fs.Bool("inject-only", false, "make the fault of -scenario and look at nothing"),
 		heal:       fs.String("heal", "", "heal this scenario's fault in the cluster that has it, and run none"),
@@ -150,7 +152,7 @@ func (e *Exam) Run(t *testing.T, runSpecs RunSpecsFunc) {
 	if err := e.ended(); err != nil {
 		t.Error("cniproof: ", err)
 	}
-	if left := e.queue.Left(); len(left) > 0 && e.late() {
+	if left := e.queue.Left(); len(left) > 0 && e.isOver() {
 		var names []string
 		for _, s := range left {
 			names = append(names, s.Name)
@@ -207,7 +209,7 @@ func (e *Exam) begin(ctx context.Context, scenarios []scenario.Scenario) error {
 func (e *Exam) await(ctx SpecContext, s scenario.Scenario) {
 	select {
 	case v, ok := <-e.verdicts[s.Name]:
-		if !ok && e.late() {
+		if !ok && e.isOver() {
 			Skip("not begun: the time of -for is over")
 		}
 		if !ok {
@@ -237,42 +239,6 @@ func (e *Exam) kind(topology, given string, log io.Writer) cluster.KindOptions {
 		Topology: topology, Name: given, NodeImage: *e.nodeImage, Kubernetes: *e.kubernetes, Timeouts: e.options.Timeouts, Log: log,
 	}
 }
-
-// late tells that no scenario is to begin any more.
-func (e *Exam) late() bool { return *e.limit > 0 && time.Since(e.started) > *e.limit }
-
-// hurried tells that at the pace so far scenarios would have to be left out. What
-// each says of its own checks comes before what it says of all others.
-func (e *Exam) hurried() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if *e.limit == 0 || len(e.outcomes) == 0 {
-		return false
-	}
-	var took time.Duration
-	for _, o := range e.outcomes {
-		took += o.Took
-	}
-	each := took / time.Duration(len(e.outcomes)*max(1, *e.clusters))
-	left := each
-	unmade := map[string]bool{}
-	for _, s := range e.queue.Left() {
-		left += each
-		if e.lanes[s.Topology] == 0 && !unmade[s.Topology] {
-			unmade[s.Topology] = true
-			left += clusterTakes
-		}
-	}
-	return time.Since(e.started)+left+left/reserve > *e.limit
-}
-
-// reserve is which part of the time for what is left is kept for what needs its second
-// try, or takes longer than what came before.
-const reserve = 6
-
-// clusterTakes is about how long it takes to look once more at all of a cluster, to make
-// the next and to look at all of that.
-const clusterTakes = 4 * time.Minute
 
 // given ends the name of the cluster of one more lane that comes to the topology.
 func (e *Exam) given(topology string) string {

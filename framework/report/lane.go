@@ -43,7 +43,7 @@ type lane struct {
 // left behind; what did not hold of a scenario is its own verdict.
 func (l *lane) run(ctx context.Context) error {
 	var errs []error
-	for ctx.Err() == nil && !l.stuck && !l.exam.late() {
+	for ctx.Err() == nil && !l.stuck && !l.exam.late(l.topology) {
 		s, ok := l.exam.queue.Next(l.topology)
 		if !ok {
 			break
@@ -58,14 +58,15 @@ func (l *lane) run(ctx context.Context) error {
 }
 
 // leave looks at all checks once more and removes what was deployed. A cluster that was
-// made for this run goes too, unless it is the last and kept for the next.
+// made for this run goes too, unless it is the last and kept for the next; where time is
+// short also one that was there before, for an idle one takes a quarter of two cores.
 func (l *lane) leave(ctx context.Context) error {
 	if l.topology == "" {
 		return nil
 	}
 	err := errors.Join(l.finish(ctx), l.close())
-	more := len(l.exam.queue.Left()) > 0 && !l.exam.late() || l.given != ""
-	if !l.found && more && *l.exam.only == "" {
+	more := len(l.exam.queue.Left()) > 0 && !l.exam.isOver() || l.given != ""
+	if more && (!l.found || *l.exam.limit > 0) && *l.exam.only == "" {
 		err = errors.Join(err, l.provider().Down(context.WithoutCancel(ctx)))
 	}
 	return err
@@ -99,7 +100,7 @@ func (l *lane) examine(ctx context.Context, s scenario.Scenario) verdict {
 // try runs the scenario once, on a cluster in which nothing is left of another.
 func (l *lane) try(ctx context.Context, s scenario.Scenario) error {
 	if l.dirty {
-		err := l.renew(ctx)
+		err := l.renew(ctx, s)
 		if l.stuck = err != nil && l.engine == nil; err != nil {
 			return err
 		}
@@ -127,10 +128,9 @@ func (l *lane) try(ctx context.Context, s scenario.Scenario) error {
 	return errors.Join(err, l.exam.score(out))
 }
 
-// renew gives the scenarios that follow a cluster in which no fault is. Making one,
-// and looking at all of it, takes the whole machine: what others look at meanwhile
+// renew gives s and those that follow it a cluster in which no fault is. Making one, and looking at all of it, takes the whole machine: what others look at meanwhile
 // would be late, and red.
-func (l *lane) renew(ctx context.Context) error {
+func (l *lane) renew(ctx context.Context, s scenario.Scenario) error {
 	l.exam.host.Lock()
 	defer l.exam.host.Unlock()
 	if l.session != nil {
@@ -142,16 +142,17 @@ func (l *lane) renew(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := l.open(ctx); err != nil {
+	if err := l.open(ctx, s); err != nil {
 		return err
 	}
 	l.dirty = false
 	return nil
 }
 
-// open makes the cluster and deploys the fixtures. A *config.Problem is for the
-// person who started the run.
-func (l *lane) open(ctx context.Context) error {
+// open makes the cluster, deploys the fixtures and looks at all checks; in a hurry at
+// those that s and the scenarios left for it name: leave has them all. A *config.Problem
+// is for the person who started the run.
+func (l *lane) open(ctx context.Context, s scenario.Scenario) error {
 	var err error
 	l.session, err = session.New(session.Input{Options: l.exam.options, Provider: l.provider(), Connected: l.exam.healLeftover, Log: l.log})
 	if err != nil {
@@ -172,7 +173,11 @@ func (l *lane) open(ctx context.Context) error {
 	l.engine = scenario.On(l.session)
 	l.engine.Keep, l.engine.Quick = *l.exam.keep, *l.exam.quick
 	l.engine.Log = l.say
-	return l.engine.Begin(ctx, l.topology+l.given)
+	ids := l.engine.All()
+	if l.exam.hurried() {
+		ids = l.exam.named(s)
+	}
+	return l.engine.Begin(ctx, l.topology+l.given, ids)
 }
 
 func (l *lane) say(format string, args ...any) { fmt.Fprintf(l.log, format+"\n", args...) }

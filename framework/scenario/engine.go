@@ -129,7 +129,7 @@ func (e *Engine) run(ctx context.Context, s Scenario) (Outcome, error) {
 	e.Log("%s: %s", s.Name, s.Title)
 
 	if !e.healthy {
-		if err := e.Begin(ctx, s.Name); err != nil {
+		if err := e.Begin(ctx, s.Name, e.All()); err != nil {
 			return out, err
 		}
 	}
@@ -299,7 +299,7 @@ func (e *Engine) heal(ctx context.Context, s Scenario, target Target, out *Outco
 	}
 	suspects := e.suspects
 	if suspects == nil {
-		suspects = e.ids()
+		suspects = e.All()
 	}
 	took, err := e.recover(ctx, s, "after", suspects)
 	if ctx.Err() != nil {
@@ -314,10 +314,10 @@ func (e *Engine) heal(ctx context.Context, s Scenario, target Target, out *Outco
 	return nil
 }
 
-// Begin looks at all checks before the first fault; Run does where nobody did. The
-// results go to the folder name.
-func (e *Engine) Begin(ctx context.Context, name string) error {
-	if _, err := e.recover(ctx, Scenario{Name: name}, "before", e.ids()); err != nil {
+// Begin looks at these checks before the first fault; Run looks at all where nobody did.
+// The results go to the folder name.
+func (e *Engine) Begin(ctx context.Context, name string, ids []string) error {
+	if _, err := e.recover(ctx, Scenario{Name: name}, "before", ids); err != nil {
 		return fmt.Errorf("the cluster is not healthy before the fault: %w", err)
 	}
 	e.healthy = true
@@ -328,7 +328,7 @@ func (e *Engine) Begin(ctx context.Context, name string) error {
 // were that it had broken. The results go to the folder name.
 func (e *Engine) Finish(ctx context.Context, name string) error {
 	e.Log("looking at every check once more")
-	if _, err := e.recover(ctx, Scenario{Name: name}, "after", e.ids()); err != nil {
+	if _, err := e.recover(ctx, Scenario{Name: name}, "after", e.All()); err != nil {
 		return fmt.Errorf("something is left of the faults: %w", err)
 	}
 	return nil

@@ -175,7 +175,7 @@ func TestLookIsNotCutShortByTheOneBefore(t *testing.T) {
 	e := w.engine(t)
 	e.Look = func(string, []string, bool) (Round, error) { return w, nil }
 	e.Timeouts.Recover = time.Hour
-	if err := e.Begin(t.Context(), "default"); err != nil || len(w.deadlines) != 2 {
+	if err := e.Begin(t.Context(), "default", e.All()); err != nil || len(w.deadlines) != 2 {
 		t.Fatalf("err %v after looks until %v, want the second to pass", err, w.deadlines)
 	}
 	if !w.deadlines[1].After(w.deadlines[0]) {

@@ -92,7 +92,8 @@ func (e *Engine) looked(s Scenario) []string {
 	return ids
 }
 
-func (e *Engine) ids() []string {
+// All are the IDs of all checks, in run order.
+func (e *Engine) All() []string {
 	ids := make([]string, len(e.Checks))
 	for i, c := range e.Checks {
 		ids[i] = c.ID
