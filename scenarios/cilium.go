@@ -15,6 +15,9 @@ import (
 	"github.com/cniproof/cniproof/framework/scenario"
 )
 
+// ciliumSock is where the plugin asks the agent.
+const ciliumSock = "/var/run/cilium/cilium.sock"
+
 // bindCilium has the ClusterRoleBinding of Cilium's agent name that service
 // account.
 func bindCilium(ctx context.Context, t scenario.Target, account string) error {

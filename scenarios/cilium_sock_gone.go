@@ -19,7 +19,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Breaks:   []string{"sandbox.starts-on-every-node"},
 	MayBreak: []string{"cni", "sandbox"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
-		return onNode(ctx, t, "rm", "-f", "/var/run/cilium/cilium.sock")
+		return onNode(ctx, t, "rm", ciliumSock)
 	},
 	Heal: restartAgent,
 	Look: lookAtCilium,

@@ -60,16 +60,14 @@ func onVictim(t scenario.Target) string {
 }
 
 // restartAgent replaces the CNI's pod on the victim and waits until the new one
-// is ready; its init containers write the CNI configuration again. flannel's pod has
-// no readiness probe: its agent has come up when it wrote subnet.env, which one that
-// is still to crash, or to come up a while later, did not.
+// is ready and its plugin has what it needs of it; its init containers write the CNI
+// configuration again. flannel's pod has no readiness probe: its agent has come up when
+// it wrote subnet.env, which one that is still to crash, or to come up a while later,
+// did not. Cilium's is ready seconds before it listens where its plugin asks.
 func restartAgent(ctx context.Context, t scenario.Target) error {
 	old, err := onVictimWith(ctx, t, t.Cluster.CNI.Namespace, t.Cluster.CNI.Selector)
 	if err != nil {
 		return err
-	}
-	if t.Cluster.CNI.Kind != "flannel" {
-		return renew(ctx, t, t.Cluster.CNI.Namespace, t.Cluster.CNI.Selector, old)
 	}
 	const before = kept + "/agent-restarted"
 	if err := shell(ctx, t, "mkdir -p "+kept+" && touch "+before); err != nil {
@@ -78,11 +76,15 @@ func restartAgent(ctx context.Context, t scenario.Target) error {
 	if err := renew(ctx, t, t.Cluster.CNI.Namespace, t.Cluster.CNI.Selector, old); err != nil {
 		return err
 	}
+	there := map[string]string{
+		"flannel": "[ " + subnetEnv + " -nt " + before + " ]",
+		"cilium":  "ss -xlH | grep -q " + ciliumSock,
+	}[t.Cluster.CNI.Kind]
 	err = wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
-		return shell(ctx, t, "[ "+subnetEnv+" -nt "+before+" ]") == nil, nil
+		return shell(ctx, t, there) == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("wait for flannel on %s to write %s: %w", t.Node, subnetEnv, err)
+		return fmt.Errorf("wait for the agent of %s on %s (%s): %w", t.Cluster.CNI.Kind, t.Node, there, err)
 	}
 	return shell(ctx, t, "rm "+before)
 }

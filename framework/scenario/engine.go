@@ -192,7 +192,7 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 	if err != nil {
 		return nil, err
 	}
-	var red []string
+	var red, before []string
 	for {
 		var green []string
 		wait := round.Ahead(ctx, s.Breaks)
@@ -222,8 +222,12 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 		select {
 		case <-time.After(lookEvery):
 		case <-ctx.Done(): // what was seen stays
+			if before != nil { // the last look was cut short
+				green = before
+			}
 			return nil, fmt.Errorf("missed: %s after %.0f s", strings.Join(green, ", "), time.Since(injected).Seconds())
 		}
+		before = green
 		if err := round.Again(red); err != nil {
 			return nil, err
 		}
