@@ -25,7 +25,7 @@ func (e *Exam) hurried() bool {
 	if *e.limit == 0 || len(e.outcomes) == 0 {
 		return false
 	}
-	each := e.each()
+	each := e.each() / time.Duration(max(1, *e.clusters))
 	left := each
 	unmade := map[string]bool{}
 	for _, s := range e.queue.Left() {
@@ -51,10 +51,9 @@ func (e *Exam) late(topology string) bool {
 	if topology != "" && !slices.ContainsFunc(left, here) {
 		takes += clusterTakes
 	}
-	if *e.limit > 0 && time.Since(e.started)+takes > *e.limit {
-		e.over = true
-	}
-	return e.over
+	late := *e.limit > 0 && time.Since(e.started)+takes > *e.limit
+	e.over = e.over || late
+	return late
 }
 
 // isOver tells that something was not begun for the time.
@@ -64,13 +63,13 @@ func (e *Exam) isOver() bool {
 	return e.over
 }
 
-// each is how long a scenario took so far, on all clusters; e.mu is held.
+// each is how long a scenario took so far; e.mu is held.
 func (e *Exam) each() time.Duration {
 	var took time.Duration
 	for _, o := range e.outcomes {
 		took += o.Took
 	}
-	return took / time.Duration(max(1, len(e.outcomes))*max(1, *e.clusters))
+	return took / time.Duration(max(1, len(e.outcomes)))
 }
 
 // named are the checks that the scenario and those left for its topology name.

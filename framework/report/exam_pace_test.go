@@ -25,7 +25,7 @@ func TestHurried(t *testing.T) {
 	}{
 		{"no limit", 0, 1, time.Hour, []scenario.Outcome{minute}, three, false},
 		{"no pace yet", time.Minute, 1, 0, nil, three, false},
-		{"enough time", 6*time.Minute + time.Second*2, 1, time.Minute, []scenario.Outcome{minute}, three, false},
+		{"enough time", 6*time.Minute + 2*time.Second, 1, time.Minute, []scenario.Outcome{minute}, three, false},
 		{"too little", 4 * time.Minute, 1, time.Minute, []scenario.Outcome{minute}, three, true},
 		{"too little for a second try", 5*time.Minute + 30*time.Second, 1, time.Minute, []scenario.Outcome{minute}, three, true},
 		{"enough on two clusters", 4 * time.Minute, 2, time.Minute, []scenario.Outcome{minute, minute}, three, false},
@@ -58,8 +58,8 @@ func TestLate(t *testing.T) {
 		{"another cluster would not fit", 6*time.Minute - time.Second, minute, []scenario.Scenario{here}, "another", true},
 		{"nothing left", time.Second, minute, nil, "another", false},
 	} {
-		one := 1
-		e := &Exam{limit: &c.limit, clusters: &one, started: time.Now().Add(-time.Minute), outcomes: c.outcomes, queue: scenario.NewQueue(c.left)}
+		two := 2 // side by side, each scenario takes as long as on one
+		e := &Exam{limit: &c.limit, clusters: &two, started: time.Now().Add(-time.Minute), outcomes: c.outcomes, queue: scenario.NewQueue(c.left)}
 		if got := e.late(c.topology); got != c.want || e.isOver() != c.want {
 			t.Errorf("%s: late %t, want %t", c.name, got, c.want)
 		}

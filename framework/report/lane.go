@@ -128,8 +128,9 @@ func (l *lane) try(ctx context.Context, s scenario.Scenario) error {
 	return errors.Join(err, l.exam.score(out))
 }
 
-// renew gives s and those that follow it a cluster in which no fault is. Making one, and looking at all of it, takes the whole machine: what others look at meanwhile
-// would be late, and red.
+// renew gives s and those that follow it a cluster in which no fault is. Making one,
+// and looking at it, takes the whole machine: what others look at meanwhile would be
+// late, and red.
 func (l *lane) renew(ctx context.Context, s scenario.Scenario) error {
 	l.exam.host.Lock()
 	defer l.exam.host.Unlock()

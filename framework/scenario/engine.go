@@ -215,6 +215,9 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 			e.Log("red after %.1f s: %s: %s", time.Since(injected).Seconds(), id, result.Reason)
 		}
 		wait()
+		if ctx.Err() != nil && len(green) > 0 && before != nil {
+			green = before // this look was cut short
+		}
 		if len(green) == 0 {
 			out.AllRed = time.Since(injected)
 			return round, nil
@@ -222,9 +225,6 @@ func (e *Engine) untilRed(ctx context.Context, s Scenario, injected time.Time, o
 		select {
 		case <-time.After(lookEvery):
 		case <-ctx.Done(): // what was seen stays
-			if before != nil { // the last look was cut short
-				green = before
-			}
 			return nil, fmt.Errorf("missed: %s after %.0f s", strings.Join(green, ", "), time.Since(injected).Seconds())
 		}
 		before = green

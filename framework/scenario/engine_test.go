@@ -245,3 +245,29 @@ func TestScoreCountsTheLastTry(t *testing.T) {
 		}
 	}
 }
+
+// endless passes at the first look, and the second lasts until its time is over.
+type endless struct {
+	*world
+	looks int
+}
+
+func (w *endless) Check(ctx context.Context, id string) (check.Result, error) {
+	if w.looks++; w.looks == 1 {
+		return w.world.Check(ctx, id)
+	}
+	<-ctx.Done()
+	return check.Result{ID: id, Outcome: check.Unknown}, nil
+}
+
+func TestMissTellsOfTheLastWholeLook(t *testing.T) {
+	w := &endless{world: &world{}}
+	e := w.engine(t)
+	e.Look = func(string, []string, bool) (Round, error) { return w, nil }
+	ctx, cancel := context.WithTimeout(t.Context(), lookEvery+100*time.Millisecond)
+	defer cancel()
+	_, err := e.untilRed(ctx, w.scenario(), time.Now(), &Outcome{})
+	if w.looks != 2 || err == nil || !strings.Contains(err.Error(), "missed: pod.a is passed") {
+		t.Errorf("err %v after %d looks, want what the first saw", err, w.looks)
+	}
+}
