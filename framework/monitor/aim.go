@@ -5,6 +5,7 @@ package monitor
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 	"github.com/cniproof/cniproof/fixtures/workloads"
@@ -28,9 +30,10 @@ type field struct {
 	// service, nodePort and dns are Services; dns may be nil.
 	service, nodePort, dns *corev1.Service
 	// hosts are the InternalIPs of nodes, ring the nodes with a target, sorted.
-	hosts  map[string][]string
-	ring   []string
-	egress []target.Target
+	hosts    map[string][]string
+	ring     []string
+	cordoned map[string]bool
+	egress   []target.Target
 }
 
 // survey asks the API server.
@@ -38,7 +41,7 @@ func (m *Monitors) survey(ctx context.Context) (*field, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.in.Timeouts.APIRequest)
 	defer cancel()
 	core := m.in.Cluster.Client.CoreV1()
-	f := &field{monitors: map[string]map[string]corev1.Pod{}, targets: map[string]corev1.Pod{}, hosts: map[string][]string{}, egress: m.egress}
+	f := &field{monitors: map[string]map[string]corev1.Pod{}, targets: map[string]corev1.Pod{}, hosts: map[string][]string{}, cordoned: map[string]bool{}, egress: m.egress}
 	pods, err := core.Pods("").List(ctx, metav1.ListOptions{LabelSelector: workloads.RunLabel + "=" + m.in.ID + "," + workloads.MonitorLabel})
 	if err != nil {
 		return nil, fmt.Errorf("list the monitors' pods: %w", err)
@@ -76,12 +79,24 @@ func (m *Monitors) survey(ctx context.Context) (*field, error) {
 				f.hosts[n.Name] = append(f.hosts[n.Name], a.Address)
 			}
 		}
+		f.cordoned[n.Name] = n.Spec.Unschedulable
 		if _, ok := f.targets[n.Name]; ok {
 			f.ring = append(f.ring, n.Name)
 		}
 	}
 	slices.Sort(f.ring)
 	return f, nil
+}
+
+// only is the field with no other monitors than these.
+func (f *field) only(wanted map[types.UID]bool) *field {
+	out := *f
+	out.monitors = map[string]map[string]corev1.Pod{}
+	for app, pods := range f.monitors {
+		out.monitors[app] = maps.Clone(pods)
+		maps.DeleteFunc(out.monitors[app], func(_ string, p corev1.Pod) bool { return !wanted[p.UID] })
+	}
+	return &out
 }
 
 // runs tells whether the pod has an address and a running container.

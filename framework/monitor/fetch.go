@@ -4,6 +4,7 @@ package monitor
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,15 +15,18 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"github.com/cniproof/cniproof/fixtures/probe/job"
 )
 
 // Follow corrects aims and fetches samples until ctx ends, so that of a node that
-// is replaced little is lost. An API server that is away is asked again.
+// is replaced little is lost. An API server that is away is asked again. Asking a
+// monitor starts a process beside it, which its samples must not feel: few are asked
+// at a time.
 func (m *Monitors) Follow(ctx context.Context) {
-	beat := time.NewTicker(fetchEvery)
+	beat := time.NewTicker(followEvery)
 	defer beat.Stop()
 	for {
 		select {
@@ -31,10 +35,36 @@ func (m *Monitors) Follow(ctx context.Context) {
 		case <-beat.C:
 			if f, err := m.survey(ctx); err == nil {
 				_ = m.tell(ctx, f)
-				_ = m.fetch(ctx, f)
+				_ = m.fetch(ctx, f.only(m.due(f)))
 			}
 		}
 	}
+}
+
+// due are the monitors to be asked in this beat: those that were not for longest, so
+// many that all are within fetchEvery, and all of nodes that are cordoned, which are
+// those about to go.
+func (m *Monitors) due(f *field) map[types.UID]bool {
+	var all []corev1.Pod
+	due := map[types.UID]bool{}
+	for _, pods := range f.monitors {
+		for node, p := range pods {
+			all = append(all, p)
+			if f.cordoned[node] {
+				due[p.UID] = true
+			}
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	slices.SortFunc(all, func(a, b corev1.Pod) int {
+		return cmp.Or(m.asked[a.UID].Compare(m.asked[b.UID]), cmp.Compare(a.UID, b.UID))
+	})
+	beats := int(fetchEvery / followEvery)
+	for _, p := range all[:(len(all)+beats-1)/beats] {
+		due[p.UID] = true
+	}
+	return due
 }
 
 // fetch appends to the files here what the monitors have beyond.
@@ -42,6 +72,7 @@ func (m *Monitors) fetch(ctx context.Context, f *field) error {
 	return m.each(ctx, f, func(ctx context.Context, app string, p corev1.Pod) error {
 		m.mu.Lock()
 		from := m.fetched[p.UID]
+		m.asked[p.UID] = time.Now()
 		m.mu.Unlock()
 		data, err := m.exec(ctx, p, nil, "-read", fmt.Sprintf("-from=%d", from))
 		if err != nil {

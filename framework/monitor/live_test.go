@@ -44,7 +44,7 @@ func live(t *testing.T) (*cluster.Cluster, *Monitors) {
 	})
 	if m != nil {
 		t.Cleanup(func() {
-			if err := m.Remove(); err != nil {
+			if err := m.Remove(os.Stderr); err != nil {
 				t.Error(err)
 			}
 		})

@@ -39,9 +39,10 @@ import (
 const (
 	// Every is the time from one sample of a path to the next.
 	Every = 100 * time.Millisecond
-	// fetchEvery is how often samples are fetched and aims corrected while the API
-	// server answers.
-	fetchEvery = 10 * time.Second
+	// followEvery is how often aims are corrected while the API server answers, and
+	// fetchEvery how often the samples of each monitor are fetched.
+	followEvery = 10 * time.Second
+	fetchEvery  = time.Minute
 	// atOnce is how many monitors are asked at the same time.
 	atOnce = 16
 	// lead is how long monitors sample before that counts: nodes take a moment to
@@ -78,14 +79,15 @@ type Monitors struct {
 
 	mu sync.Mutex
 	// aimed is what each monitor pod was last told, fetched how much of its samples
-	// is here.
+	// is here, asked when they were last asked for.
 	aimed   map[types.UID][]job.Path
 	fetched map[types.UID]int64
+	asked   map[types.UID]time.Time
 }
 
 // Attach returns the monitors that another process started with the same ID.
 func Attach(in Input) (*Monitors, error) {
-	m := &Monitors{in: in, aimed: map[types.UID][]job.Path{}, fetched: map[types.UID]int64{}}
+	m := &Monitors{in: in, aimed: map[types.UID][]job.Path{}, fetched: map[types.UID]int64{}, asked: map[types.UID]time.Time{}}
 	m.space, m.hosts = workloads.Namespaces(in.ID)
 	for _, text := range in.Egress {
 		t, err := target.Parse(text)
@@ -221,9 +223,9 @@ func (m *Monitors) exec(ctx context.Context, p corev1.Pod, stdin io.Reader, args
 	return probe.Command(ctx, m.in.Cluster.Config, pod, stdin, append([]string{"/probe", "monitor", "-dir", workloads.MonitorDir}, args...)...)
 }
 
-// Remove removes all that Start made. It has its own time, so it works after an
-// interrupt, and twice is fine.
-func (m *Monitors) Remove() error {
-	log := func(format string, args ...any) { fmt.Fprintf(m.in.Log, format+"\n", args...) }
+// Remove removes all that Start made, and tells to of what did not go by itself. It
+// has its own time, so it works after an interrupt, and twice is fine.
+func (m *Monitors) Remove(to io.Writer) error {
+	log := func(format string, args ...any) { fmt.Fprintf(to, format+"\n", args...) }
 	return session.RemoveNamespaces(context.Background(), m.in.Cluster.Client, m.in.Timeouts, log, m.space, m.hosts)
 }

@@ -3,6 +3,7 @@
 package report
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -169,29 +170,36 @@ func (g *gating) monitors(s *session.Session, id, image string, until time.Time)
 }
 
 // whole is a gate with the command in the middle.
-func (g *gating) whole(ctx context.Context, s *session.Session, before Run, in monitor.Input, red []string) (run Run, err error) {
+func (g *gating) whole(ctx context.Context, s *session.Session, before Run, in monitor.Input, red []string) (Run, error) {
+	run := before
 	m, err := monitor.Start(ctx, in)
-	if m != nil {
-		defer func() {
-			// The run after is not the place to wait for it, unless it never came.
-			if removing := m.Remove(); removing != nil {
-				err = errors.Join(err, fmt.Errorf("not everything was removed: %w", removing))
-			}
-		}()
+	if err == nil {
+		run.Gate, err = gate.Watch(ctx, gate.Input{Cluster: s.Cluster, Options: g.options, Monitors: m, Dir: g.dir, Limit: g.limit, Log: g.log})
 	}
-	if err != nil {
-		return before, err
+	// What monitors saw is here. They go while the run after begins, so that their
+	// traffic is no part of what it measures, as it was none of what the run before did.
+	var words bytes.Buffer
+	gone := make(chan error, 1)
+	go func() { gone <- remove(m, &words) }()
+	if run.Gate != nil {
+		run.Gate.RedBefore = red
 	}
-	watch := gate.Input{Cluster: s.Cluster, Options: g.options, Monitors: m, Dir: g.dir, Limit: g.limit, Log: g.log}
-	result, err := gate.Watch(ctx, watch)
-	if result != nil {
-		result.RedBefore = red
+	if err == nil {
+		run, err = g.compare(ctx, s, before.Results, run.Gate)
 	}
-	if err != nil {
-		before.Gate = result
-		return before, err
+	err = errors.Join(err, <-gone)
+	_, _ = g.log.Write(words.Bytes())
+	return run, err
+}
+
+func remove(m *monitor.Monitors, log io.Writer) error {
+	if m == nil {
+		return nil
 	}
-	return g.compare(ctx, s, before.Results, result)
+	if err := m.Remove(log); err != nil {
+		return fmt.Errorf("not everything was removed: %w", err)
+	}
+	return nil
 }
 
 // before starts monitors that outlive this process.
@@ -206,10 +214,7 @@ func (g *gating) before(ctx context.Context, s *session.Session, before Run, in 
 		err = state.Save(ctx, s.Cluster.Client, config.Path(g.options.Gate.State))
 	}
 	if err != nil {
-		if m != nil {
-			err = errors.Join(err, m.Remove())
-		}
-		return before, err
+		return before, errors.Join(err, remove(m, g.log))
 	}
 	before.Gate = &gate.Result{Phase: config.PhaseBefore, Begin: begin, RedBefore: gate.Red(before.Results, g.options.Strict)}
 	fmt.Fprintf(g.log, "traffic is watched until %s at the latest; after the upgrade run -gate-phase=after\n", in.Until.UTC().Format(time.RFC3339))
@@ -247,7 +252,7 @@ func (g *gating) after(ctx context.Context) (Run, error) {
 	}
 	run, err := g.compare(ctx, s, state.Results, result)
 	if ctx.Err() == nil {
-		err = errors.Join(err, m.Remove())
+		err = errors.Join(err, remove(m, g.log))
 	}
 	return run, err
 }
