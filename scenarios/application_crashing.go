@@ -18,7 +18,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "application_crashing",
 	Title:    "the only pod behind a Service crashes at its start",
 	Expects:  diagnosis.NotNetworkApplication,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"audit.service-ready"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		err := openShop(ctx, t, func(pod *corev1.Pod) {

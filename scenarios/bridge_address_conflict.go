@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "bridge_address_conflict",
 	Title:    "the bridge of one worker already has another address",
 	Expects:  diagnosis.BridgeAddressConflict,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node"},
 	MayBreak: []string{"node.pod-routes", "pod.to-host-network", "pod.from-host-network"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

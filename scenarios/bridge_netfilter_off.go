@@ -20,7 +20,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "bridge_netfilter_off",
 	Title:    "bridged packets bypass the packet filter on one worker, as without br_netfilter",
 	Expects:  diagnosis.KernelModuleMissing,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"node.bridge-netfilter"},
 	MayBreak: []string{"service", "dns", "pod.hairpin"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

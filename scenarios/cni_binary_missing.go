@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "cni_binary_missing",
 	Title:    "the bridge plugin is missing on one worker",
 	Expects:  diagnosis.CNIBinaryMissing,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node", "cni.plugins-executable"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		if err := keepFile(ctx, t, cniBin+"/bridge"); err != nil {

@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "cni_binary_wrong_arch",
 	Title:    "the bridge plugin of one worker is for another processor architecture",
 	Expects:  diagnosis.CNIBinaryMissing,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node", "cni.plugins-executable"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		if err := keepFile(ctx, t, cniBin+"/bridge"); err != nil {

@@ -18,7 +18,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "cni_config_elsewhere",
 	Title:    "the container runtime of one worker looks for CNI configurations in another directory",
 	Expects:  diagnosis.CNIConfigMissing,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node", "node.ready", "cni.runtime-network-ready", "cni.config-present"},
 	MayBreak: []string{"cni.directories-in-use"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

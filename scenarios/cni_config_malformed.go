@@ -18,7 +18,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "cni_config_malformed",
 	Title:    "the CNI configuration of one worker is not valid JSON",
 	Expects:  diagnosis.CNIConfigMalformed,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node", "cni.config-present", "cni.runtime-network-ready", "node.ready"},
 	MayBreak: []string{"cni.directories-in-use", "cni.plugins-executable", "cni.config-same"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -20,7 +20,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "cni_config_removed",
 	Title:    "the CNI configuration directory of one worker is removed",
 	Expects:  diagnosis.CNIConfigMissing,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node", "node.ready", "cni.config-present", "cni.runtime-network-ready"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return onNode(ctx, t, "rm", "-rf", "/etc/cni/net.d")

@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "cni_version_unsupported",
 	Title:    "the CNI configuration of one worker names a cniVersion no plugin supports",
 	Expects:  diagnosis.CNIVersionIncompatible,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node"},
 	MayBreak: []string{"cni.config-present", "cni.plugins-executable", "cni.config-same", "cni.runtime-network-ready", "node.ready"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -22,7 +22,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "conntrack_full",
 	Title:    "the connection tracking table of one worker is full",
 	Expects:  diagnosis.ConntrackFull,
-	Topology: "default",
+	Topology: "two-node",
 	Alone:    true, // the kernel's log, which all nodes read, tells of it
 	Breaks:   []string{"node.conntrack-headroom"},
 	MayBreak: []string{"node", "cni", "sandbox", "pod", "service", "dns", "mtu", "egress"},

@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "containerd_stopped",
 	Title:    "the container runtime of one worker is stopped",
 	Expects:  diagnosis.RuntimeDown,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node"},
 	MayBreak: []string{"node.ready", "cni.runtime-network-ready", "cni.agent-ready", "cni.directories-in-use", "sandbox.deletion-cleans-up", "cni.config-present"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "coredns_bad_corefile",
 	Title:    "the Corefile names a plugin that does not exist",
 	Expects:  diagnosis.CoreDNSDown,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"dns.endpoints-ready"},
 	MayBreak: []string{"audit.service-ready"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "coredns_crashing",
 	Title:    "CoreDNS is started with an option it does not have",
 	Expects:  diagnosis.CoreDNSDown,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"dns.endpoints-ready"},
 	MayBreak: []string{"audit.service-ready", "audit.service-selector"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -19,7 +19,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "coredns_image_missing",
 	Title:    "the image of CoreDNS cannot be had",
 	Expects:  diagnosis.NotNetworkImagePull,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"dns.endpoints-ready"},
 	MayBreak: []string{"audit.service-ready", "audit.service-selector"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "coredns_loop",
 	Title:    "CoreDNS forwards to itself",
 	Expects:  diagnosis.CoreDNSDown,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"dns.endpoints-ready"},
 	MayBreak: []string{"audit.dns-loop", "audit.service-ready", "dns.upstream-name"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "coredns_scaled_to_zero",
 	Title:    "the CoreDNS Deployment is scaled to zero replicas",
 	Expects:  diagnosis.CoreDNSDown,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"dns.endpoints-ready"},
 	MayBreak: []string{"audit.service-selector"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "coredns_unschedulable",
 	Title:    "CoreDNS cannot be scheduled",
 	Expects:  diagnosis.NotNetworkScheduling,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"dns.endpoints-ready"},
 	MayBreak: []string{"audit.service-ready", "audit.service-selector"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

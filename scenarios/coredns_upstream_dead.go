@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "coredns_upstream_dead",
 	Title:    "CoreDNS forwards to a server that is dead",
 	Expects:  diagnosis.DNSUpstreamFailure,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"dns.upstream-name"},
 	MayBreak: []string{"dns.endpoints-ready", "dns.replicas-from-every-node", "audit.dns-loop"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

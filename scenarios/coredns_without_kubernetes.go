@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "coredns_without_kubernetes",
 	Title:    "the Corefile has no kubernetes plugin",
 	Expects:  diagnosis.CoreDNSMisconfigured,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"dns.service-name", "dns.fqdn"},
 	MayBreak: []string{"dns"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "egress_dropped",
 	Title:    "one worker drops what its pods send outside",
 	Expects:  diagnosis.EgressBlocked,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"egress.tcp", "egress.udp", "egress.dns"},
 	MayBreak: []string{"egress", "dns.upstream-name", "mtu.outside"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "egress_port_rejected",
 	Title:    "one worker rejects one port of the world outside",
 	Expects:  diagnosis.EgressBlocked,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"egress.tcp"},
 	MayBreak: []string{"egress"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

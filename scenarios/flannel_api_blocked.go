@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "flannel_api_blocked",
 	Title:    "flannel on one worker cannot reach the API server",
 	Expects:  diagnosis.CNIAPIServerUnreachable,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"cni.agent-ready", "service.kubernetes-service"},
 	MayBreak: []string{"cni.agent-stable"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

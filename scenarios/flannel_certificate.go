@@ -17,7 +17,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "flannel_certificate",
 	Title:    "flannel on one worker does not trust the certificate it is shown",
 	Expects:  diagnosis.CNICertInvalid,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"cni.agent-ready"},
 	MayBreak: []string{"cni.agent-stable"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

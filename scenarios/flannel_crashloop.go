@@ -17,7 +17,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "flannel_crashloop",
 	Title:    "flannel crashes on one worker",
 	Expects:  diagnosis.CNIDaemonCrashLoop,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"cni.agent-ready"},
 	MayBreak: []string{"cni.agent-stable"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -17,7 +17,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "flannel_subnet_env_gone",
 	Title:    "flannel's subnet.env is gone from one worker",
 	Expects:  diagnosis.CNIDaemonUnreachable,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node"},
 	MayBreak: []string{"cni.agent-stable", "cni.address-headroom"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -19,7 +19,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "flannel_unauthorized",
 	Title:    "flannel has lost its permissions",
 	Expects:  diagnosis.CNIUnauthorized,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"cni.agent-ready"},
 	MayBreak: []string{"cni.agent-stable"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

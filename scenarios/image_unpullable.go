@@ -19,7 +19,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "image_unpullable",
 	Title:    "the image of the only pod behind a Service cannot be pulled",
 	Expects:  diagnosis.NotNetworkImagePull,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"audit.service-ready"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		registry, err := outsideWeb(t)

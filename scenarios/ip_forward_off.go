@@ -19,7 +19,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "ip_forward_off",
 	Title:    "forwarding is turned off on one worker",
 	Expects:  diagnosis.IPForwardDisabled,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"node.ip-forward", "pod.other-node"},
 	MayBreak: []string{"pod.to-host-network", "pod.from-host-network", "service.kubernetes-service", "pod.same-node"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

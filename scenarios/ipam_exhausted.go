@@ -20,7 +20,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "ipam_exhausted",
 	Title:    "every address of one worker's pod range is leased",
 	Expects:  diagnosis.IPAMExhausted,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node"},
 	MayBreak: []string{"cni.address-headroom", "sandbox.no-address-leak"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "kube_proxy_absent",
 	Title:    "kube-proxy is missing on one worker",
 	Expects:  diagnosis.KubeProxyDown,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"service.kube-proxy-healthy", "service.endpoints-followed"},
 	MayBreak: []string{"service.endpoints-followed", "service.no-endpoints-refused", "service.cluster-ip", "service.from-host-network", "service.nodeport-cluster", "service.nodeport-local", "service.named-target-port", "service.multi-port", "service.one-number-two-protocols", "service.session-affinity", "service.internal-traffic-policy-local", "dns.service-name", "dns.fqdn", "dns.cross-namespace-name", "service.kubernetes-service"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

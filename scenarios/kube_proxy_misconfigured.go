@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "kube_proxy_misconfigured",
 	Title:    "kube-proxy's configuration is not valid",
 	Expects:  diagnosis.KubeProxyMisconfigured,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"service.kube-proxy-healthy", "service.endpoints-followed"},
 	MayBreak: []string{"service.endpoints-followed", "service.no-endpoints-refused", "service.cluster-ip", "service.from-host-network", "service.nodeport-cluster", "service.nodeport-local", "service.named-target-port", "service.multi-port", "service.one-number-two-protocols", "service.session-affinity", "service.internal-traffic-policy-local", "dns.service-name", "dns.fqdn", "dns.cross-namespace-name"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

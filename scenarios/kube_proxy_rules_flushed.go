@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "kube_proxy_rules_flushed",
 	Title:    "kube-proxy is missing on one worker and its rules were flushed",
 	Expects:  diagnosis.KubeProxyDown,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"service.kube-proxy-healthy", "service.cluster-ip", "service.kubernetes-service"},
 	MayBreak: []string{"service.endpoints-followed", "service.no-endpoints-refused", "service.cluster-ip", "service.from-host-network", "service.nodeport-cluster", "service.nodeport-local", "service.named-target-port", "service.multi-port", "service.one-number-two-protocols", "service.session-affinity", "service.internal-traffic-policy-local", "dns.service-name", "dns.fqdn", "dns.cross-namespace-name", "dns.nxdomain", "dns.external-name", "dns.headless", "dns.ptr", "dns.srv", "dns.large-answer", "dns.parallel-a-aaaa", "dns.loss", "dns.upstream-name"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -17,7 +17,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "kubelet_resolv_conf_missing",
 	Title:    "the resolv.conf that one worker's kubelet hands to pods does not exist",
 	Expects:  diagnosis.PodDNSMisconfigured,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		if err := keepFile(ctx, t, kubeletConf); err != nil {

@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "kubelet_wrong_cluster_dns",
 	Title:    "pods of one worker get the wrong DNS server",
 	Expects:  diagnosis.PodDNSMisconfigured,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"dns.pod-resolv-conf"},
 	MayBreak: []string{"dns.service-name", "dns.fqdn", "dns.cross-namespace-name"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

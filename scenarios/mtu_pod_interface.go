@@ -18,7 +18,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "mtu_pod_interface",
 	Title:    "the interfaces of one worker's pods have a larger MTU than the tunnel",
 	Expects:  diagnosis.MTUMismatch,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"mtu.headers"},
 	MayBreak: []string{"mtu"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

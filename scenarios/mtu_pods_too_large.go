@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "mtu_pods_too_large",
 	Title:    "new pods of one worker get a larger MTU than the tunnel's",
 	Expects:  diagnosis.MTUMismatch,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"mtu.headers"},
 	MayBreak: []string{"mtu.agree", "mtu.path", "mtu.same-node", "mtu.service", "mtu.bulk-tcp"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "mtu_tunnel_lowered",
 	Title:    "the VXLAN device of one worker has a smaller MTU than the pods",
 	Expects:  diagnosis.MTUMismatch,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"mtu.headers"},
 	MayBreak: []string{"mtu.agree", "mtu.path", "mtu.service", "mtu.bulk-tcp"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

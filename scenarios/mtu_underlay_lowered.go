@@ -17,7 +17,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "mtu_underlay_lowered",
 	Title:    "the network below the tunnel has a smaller MTU on one worker",
 	Expects:  diagnosis.MTUMismatch,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"mtu.headers", "mtu.path"},
 	MayBreak: []string{"mtu", "dns.large-answer"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

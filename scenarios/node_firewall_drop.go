@@ -21,7 +21,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "node_firewall_drop",
 	Title:    "a firewall rule on one worker drops everything the node forwards",
 	Expects:  diagnosis.NodeFirewallDrop,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"node.forward-chain", "pod.same-node", "pod.other-node", "pod.to-host-network", "pod.from-host-network", "service.kubernetes-service"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return onNode(ctx, t, append([]string{"iptables", "-I"}, dropForward...)...)

@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "node_firewall_nft",
 	Title:    "an nft table of somebody else's drops what one worker forwards",
 	Expects:  diagnosis.NodeFirewallDrop,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"pod.other-node"},
 	MayBreak: []string{"node.forward-chain", "pod.same-node", "pod.to-host-network", "pod.from-host-network", "service.kubernetes-service"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -20,7 +20,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "node_ip_changed",
 	Title:    "the address of one worker changed",
 	Expects:  diagnosis.NodeIPChanged,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"node.internal-ip"},
 	MayBreak: []string{"node", "cni", "sandbox", "pod", "service", "dns", "mtu", "egress"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "node_route_deleted",
 	Title:    "the route to another node's pods is missing on one worker",
 	Expects:  diagnosis.NodeRouteMissing,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"node.pod-routes", "pod.other-node"},
 	MayBreak: []string{"pod.from-host-network", "mtu.path", "service.cluster-ip", "service.from-host-network"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

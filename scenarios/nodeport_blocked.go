@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "nodeport_blocked",
 	Title:    "one worker drops what comes for a NodePort",
 	Expects:  diagnosis.IngressBlocked,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"service.nodeport-cluster"},
 	MayBreak: []string{"service.nodeport-local"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

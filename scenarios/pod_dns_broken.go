@@ -18,7 +18,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "pod_dns_broken",
 	Title:    "a pod has a resolv.conf that cannot resolve the cluster's names",
 	Expects:  diagnosis.PodDNSMisconfigured,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"audit.pod-dns"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		ndots := "15"

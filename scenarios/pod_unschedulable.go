@@ -18,7 +18,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "pod_unschedulable",
 	Title:    "the only pod behind a Service fits no node",
 	Expects:  diagnosis.NotNetworkScheduling,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"audit.service-ready"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		err := openShop(ctx, t, func(pod *corev1.Pod) {

@@ -18,7 +18,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "proxy_dead",
 	Title:    "the proxy of one worker's container runtime is dead",
 	Expects:  diagnosis.ProxyMisconfigured,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node"},
 	MayBreak: []string{"cni.directories-in-use"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

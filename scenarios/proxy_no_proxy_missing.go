@@ -21,7 +21,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "proxy_no_proxy_missing",
 	Title:    "flannel on one worker asks a proxy for the API server: NO_PROXY lacks the cluster's ranges",
 	Expects:  diagnosis.ProxyMisconfigured,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"cni.agent-ready"},
 	MayBreak: []string{"cni.agent-stable", "audit.proxy"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

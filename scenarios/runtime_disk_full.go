@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "runtime_disk_full",
 	Title:    "the disk of one worker's container runtime is full",
 	Expects:  diagnosis.NotNetworkRuntime,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return shell(ctx, t, "mountpoint -q "+sandboxes+" || { mount -t tmpfs -o size=64k tmpfs "+sandboxes+" && dd if=/dev/zero of="+sandboxes+"/full bs=1k 2>/dev/null; true; }")

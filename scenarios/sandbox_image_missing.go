@@ -16,7 +16,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "sandbox_image_missing",
 	Title:    "the sandbox image of one worker cannot be had",
 	Expects:  diagnosis.NotNetworkImagePull,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node"},
 	MayBreak: []string{"cni.directories-in-use"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

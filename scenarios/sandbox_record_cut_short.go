@@ -23,7 +23,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "sandbox_record_cut_short",
 	Title:    "a pod of one worker cannot be killed: the plugin's record of its sandbox is cut short",
 	Expects:  diagnosis.SandboxStale,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"sandbox.none-stuck"},
 	MayBreak: []string{"audit.pods-stuck", "audit.service-ready", "audit.service-selector"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

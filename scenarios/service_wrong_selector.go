@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "service_wrong_selector",
 	Title:    "the selector of the DNS Service matches no pod",
 	Expects:  diagnosis.ServiceSelectorMismatch,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"dns.endpoints-ready"},
 	MayBreak: []string{"audit.service-selector"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

@@ -15,7 +15,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Name:     "service_wrong_target_port",
 	Title:    "the targetPort of the DNS Service is one on which nothing listens",
 	Expects:  diagnosis.ServicePortMismatch,
-	Topology: "default",
+	Topology: "two-node",
 	Breaks:   []string{"dns.service-name"},
 	MayBreak: []string{"audit.service-target-port", "dns.fqdn", "dns.cross-namespace-name", "dns.nxdomain", "dns.external-name", "dns.headless", "dns.ptr", "dns.srv", "dns.large-answer", "dns.parallel-a-aaaa", "dns.loss", "dns.upstream-name", "dns.endpoints-ready", "dns.replicas-from-every-node"},
 	Inject: func(ctx context.Context, t scenario.Target) error {

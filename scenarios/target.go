@@ -44,14 +44,19 @@ func shell(ctx context.Context, t scenario.Target, script string) error {
 	return onNode(ctx, t, "sh", "-c", script)
 }
 
-// peer is a worker beside the victim.
+// peer is a worker beside the victim, and the control plane where there is none.
 func peer(t scenario.Target) cluster.Node {
+	var other cluster.Node
 	for _, n := range t.Cluster.Nodes {
-		if n.Name != t.Node && !n.ControlPlane {
+		if n.Name == t.Node {
+			continue
+		}
+		if !n.ControlPlane {
 			return n
 		}
+		other = n
 	}
-	return cluster.Node{}
+	return other
 }
 
 // onVictim is a kubectl command about what runs on the victim.

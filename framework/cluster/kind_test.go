@@ -26,7 +26,7 @@ import (
 )
 
 func TestTopologies(t *testing.T) {
-	for _, name := range []string{"default", "dual-stack", "ipv6", "single-node", "host-gw"} {
+	for _, name := range []string{"default", "dual-stack", "ipv6", "single-node", "two-node", "host-gw"} {
 		if !slices.Contains(kindconfigs.Topologies(), name) {
 			t.Errorf("wanted the topology %s, observed %v", name, kindconfigs.Topologies())
 		}

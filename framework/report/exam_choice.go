@@ -3,8 +3,10 @@
 package report
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,7 +46,7 @@ func (e *Exam) chosen() ([]scenario.Scenario, error) {
 }
 
 // selected are the scenarios that Ginkgo will run, those of one topology after those
-// of another: Ginkgo shuffles topologies, and the default one is to be had at once.
+// of another: Ginkgo shuffles topologies.
 func selected(suite types.SuiteConfig, reporter types.ReporterConfig) []scenario.Scenario {
 	chosen := map[string]bool{}
 	for _, spec := range PreviewSpecs("cniproof scenarios", suite, reporter).SpecReports.WithLeafNodeType(types.NodeTypeIt) {
@@ -65,16 +67,20 @@ func selected(suite types.SuiteConfig, reporter types.ReporterConfig) []scenario
 	return all
 }
 
-// topologies are those of the scenarios, the default one first.
+// topologies are those of the scenarios: the default one first, which is to be had at
+// once, then that of most, so that where time is short few are left out.
 func topologies(scenarios []scenario.Scenario) []string {
-	var all []string
+	examined := map[string]int{}
 	for _, s := range scenarios {
-		if !slices.Contains(all, s.Topology) {
-			all = append(all, s.Topology)
+		examined[s.Topology]++
+	}
+	return slices.SortedFunc(maps.Keys(examined), func(a, b string) int {
+		switch "default" {
+		case a:
+			return -1
+		case b:
+			return 1
 		}
-	}
-	if i := slices.Index(all, "default"); i > 0 {
-		all = slices.Insert(slices.Delete(all, i, i+1), 0, "default")
-	}
-	return all
+		return cmp.Or(cmp.Compare(examined[b], examined[a]), cmp.Compare(a, b))
+	})
 }

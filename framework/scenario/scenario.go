@@ -23,7 +23,7 @@ type Scenario struct {
 	Title string
 	// Expects is the cause that must be the top finding.
 	Expects diagnosis.Code
-	// Topology is the kind-configs topology it needs, e.g. "default".
+	// Topology is the kind-configs topology it needs, e.g. "two-node".
 	Topology string
 	// Breaks are the IDs of the checks that must go red.
 	Breaks []string

@@ -19,8 +19,8 @@ func target(c *cluster.Cluster, s Scenario) (Target, error) {
 	return Target{Cluster: c, Node: node}, err
 }
 
-// victim is the node to break: the last Ready worker, so that the control plane
-// and the first worker stay for comparison.
+// victim is the node to break: the last Ready worker, so that the control plane and
+// other workers stay for comparison.
 func victim(c *cluster.Cluster) (string, error) {
 	for _, n := range slices.Backward(c.Nodes) {
 		if n.Ready && !n.ControlPlane {
