@@ -17,7 +17,7 @@ import (
 // its agent starts with traffic between nodes also going directly where they share a
 // network.
 var flannelReconfigured = upgrade{
-	name: "flannel_reconfigured", areas: []string{"node", "cni", "pod"}, verdict: report.Success, topologies: []string{"default"},
+	name: "flannel_reconfigured", areas: []string{"node", "cni", "pod"}, verdict: report.Success, topologies: []string{"default", "two-node"},
 	command: `kubectl -n kube-flannel get cm kube-flannel-cfg -o yaml | sed 's/"Type": "vxlan"/"Type": "vxlan", "DirectRouting": true/' | kubectl apply -f - && kubectl -n kube-flannel rollout restart ds/kube-flannel-ds && kubectl -n kube-flannel rollout status ds/kube-flannel-ds --timeout=180s`,
 	heal:    `kubectl -n kube-flannel get cm kube-flannel-cfg -o yaml | sed 's/"Type": "vxlan", "DirectRouting": true/"Type": "vxlan"/' | kubectl apply -f - && kubectl -n kube-flannel rollout restart ds/kube-flannel-ds && kubectl -n kube-flannel rollout status ds/kube-flannel-ds --timeout=180s`,
 }
@@ -40,7 +40,7 @@ var coreDNSReplaced = upgrade{
 // plane first, then each worker drained, with the kubelet replaced at last.
 // https://kubernetes.io/docs/tasks/administer-cluster/kubeadm/kubeadm-upgrade/
 var kubernetesInPlace = upgrade{
-	name: "kubernetes_in_place", from: "1.35", verdict: report.Success, topologies: []string{"default"}, takes: 20 * time.Minute,
+	name: "kubernetes_in_place", from: "1.35", verdict: report.Success, topologies: []string{"default", "two-node"}, takes: 20 * time.Minute,
 	prepare: func(ctx context.Context, c *cluster.Cluster) (string, error) {
 		next, err := nodeimage.KubernetesUpgrade(ctx, os.Stderr, "1.36")
 		if err != nil {

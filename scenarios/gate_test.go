@@ -90,7 +90,7 @@ var upgrades = []upgrade{
 		named:   []string{"connection tracking was flushed"},
 	},
 	{
-		name: "overlay_mtu_lowered", areas: []string{"mtu"}, verdict: report.Failure, topologies: []string{"default"},
+		name: "overlay_mtu_lowered", areas: []string{"mtu"}, verdict: report.Failure, topologies: []string{"default", "two-node"},
 		command: `docker exec $WORKER ip link set flannel.1 mtu 1300 && sleep 3`,
 		heal:    `docker exec $WORKER ip link set flannel.1 mtu 1450`,
 		shut:    []string{"no check fails that did not before: no"},
