@@ -95,8 +95,12 @@ func Gate(ctx context.Context, o *config.Options, limit time.Duration, log io.Wr
 		return Run{}, &config.Problem{What: "the artifacts directory " + g.dir + " cannot be made", Do: "pass -artifacts with a directory that can be written", Err: err}
 	}
 	run, err := g.run(ctx)
-	if ctx.Err() != nil && err == nil {
+	switch {
+	case ctx.Err() == nil || err != nil && strings.HasPrefix(err.Error(), "interrupted"):
+	case err == nil:
 		err = errors.New("interrupted")
+	default: // by what the interrupt ended
+		err = fmt.Errorf("interrupted: %w", err)
 	}
 	if err != nil {
 		run.Problem = err.Error()
