@@ -18,7 +18,8 @@ import (
 // 2.2), the tunnel's packets too.
 //
 // The second network is a VXLAN of its own beside flannel's. The higher of a node's
-// setting for all interfaces and that for one counts, so both are set.
+// setting for all interfaces and that for one counts, so both are set. The neighbour is
+// a worker: were it the control plane, what the API server sends would be dropped too.
 var _ = scenario.Register(scenario.Scenario{
 	Name:     "rp_filter_strict",
 	Title:    "one worker has a strict reverse path filter and answers its neighbour by another interface",

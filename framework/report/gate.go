@@ -255,7 +255,7 @@ func (g *gating) after(ctx context.Context) (Run, error) {
 		result.Missing = append(result.Missing, fmt.Sprintf("monitors ended by themselves at %s", state.Until.UTC().Format(time.RFC3339)))
 	}
 	run, err := g.compare(ctx, s, state.Results, result)
-	if ctx.Err() == nil {
+	if ctx.Err() == nil { // else they stay for this phase to be run again
 		err = errors.Join(err, remove(m, g.log))
 	}
 	return run, err
