@@ -155,7 +155,7 @@ scenario-%: ## one scenario, step by step, e.g. make scenario-cni_config_removed
 
 .PHONY: scenarios-list
 scenarios-list: ## name, cause and what breaks of every scenario
-	@$(GO) test ./scenarios -count=1 -v -list-scenarios | sed '/^\(=== \|--- \|PASS\|ok\)/d'
+	@$(GO) test ./scenarios -run TestScenarios -count=1 -v -list-scenarios | sed '/^\(=== \|--- \|PASS\|ok\)/d'
 
 .PHONY: cluster-up
 cluster-up: ## make the kind cluster and print its kubeconfig's path
