@@ -39,9 +39,20 @@ var _ = Register(Rule{
 			found.Title = "the image of CoreDNS cannot be had"
 			return some(found)
 		}
-		return some(cite(scopedTree(f, 0.85, 0.6), said))
+		return append(some(ofNow(f, said, imageMissing)), some(cite(scopedTree(f, 0.85, 0.6), said))...)
 	},
 })
+
+// ofNow is what is said of pods that the failed check names and that are so now: of two
+// reasons not to start one may be an older pod's, or another's on the node.
+func ofNow(f *fact.Facts, said []fact.Saying, so func(fact.Pod) bool) Finding {
+	found := cite(0.7, where(said, func(s fact.Statement) bool {
+		pod, known := f.PodNamed(s.Pod)
+		return known && fromCheck(f, s.Pod) && so(pod)
+	}))
+	found.direct = true
+	return found
+}
 
 var (
 	unschedulable = fact.Say("the scheduler finds no node for a pod",
@@ -71,7 +82,8 @@ var _ = Register(Rule{
 			found.Title = "CoreDNS is not scheduled: no node fits it"
 			return some(found)
 		}
-		found := some(cite(scopedTree(f, 0.88, 0.5), without(said, notReadyTaint)))
+		found := some(ofNow(f, without(said, notReadyTaint), withoutNode))
+		found = append(found, some(cite(scopedTree(f, 0.88, 0.5), without(said, notReadyTaint)))...)
 		return append(found, some(cite(0.4, matching(said, notReadyTaint)))...)
 	},
 })

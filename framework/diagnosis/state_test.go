@@ -192,6 +192,12 @@ func TestOneFaultAtATime(t *testing.T) {
 		"policy": {of(func(files map[string]string) {
 			files["cluster/demo/networkpolicies.yaml"] = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata:\n  name: deny\n  namespace: demo\nspec:\n  podSelector: {}\n  policyTypes: [Ingress]\n"
 		}, failed("pod")), NetworkPolicyBlocks, ""},
+		"no node for a pod, while one of its name had no image": {of(failed("audit"), replace(w2+"containerd.log", "2026", noImage+"2026"),
+			replace("cluster/demo/pods.yaml", "nodeName: w1", "hostname: web"), replace("cluster/demo/pods.yaml", "phase: Running, podIP: 10.244.1.9, containerStatuses: [{ready: true}]", "phase: Pending"), replace("cluster/pods.txt", "web-1                   1/1     Running   0          36m   10.244.1.9   w1    ", "web-1                   0/1     Pending   0          6s    <none>       <none>"),
+			replace("manifest.json", `"items":[]`, `"items":[{"collector":"pod-status","path":"pods/demo/web-1/describe.txt","pod":"demo/web-1","status":"collected"}]`),
+			func(files map[string]string) {
+				files["pods/demo/web-1/describe.txt"] = "Name:             web-1\nNamespace:        demo\nNode:             <none>\nStatus:           Pending\nEvents:\n  Type     Reason            Age   From               Message\n  ----     ------            ----  ----               -------\n  Warning  FailedScheduling  6s    default-scheduler  0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector.\n"
+			}), NotNetworkScheduling, ""},
 		"nothing that shows": {of(failed("pod")), UnknownCause, ""},
 		"a configuration that was gone for a moment": {of(func(files map[string]string) {
 			files[w2+"containerd.log"] = "2026-11-22T16:51:05.092297+0000 w2 containerd[254]: time=\"2026-11-22T16:51:05.09Z\" level=error msg=\"failed to reload cni configuration after receiving fs change event(REMOVE \\\"/etc/cni/net.d/10-flannel.conflist\\\")\" error=\"cni config load failed: no network config found in /etc/cni/net.d: cni plugin not initialized: failed to load cni config\"\n"
@@ -219,6 +225,9 @@ func TestOneFaultAtATime(t *testing.T) {
 		}
 	}
 }
+
+// noImage is what containerd 2.3 says of an image in a registry that answers otherwise.
+const noImage = `2026-11-22T16:50:33.969073+0000 w2 containerd[199]: time="2026-11-22T16:50:33.968912583Z" level=error msg="PullImage \"172.19.0.4:80/shop/web:v1\" failed" error="rpc error: code = Unknown desc = failed to pull and unpack image \"172.19.0.4:80/shop/web:v1\": failed to resolve reference \"172.19.0.4:80/shop/web:v1\": http: server gave HTTP response to HTTPS client"` + "\n"
 
 // What containerd 2.3 says of a sandbox whose record flannel's plugin cannot read, and
 // once it can.
