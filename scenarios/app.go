@@ -39,7 +39,16 @@ func openShop(ctx context.Context, t scenario.Target, edit func(*corev1.Pod)) er
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		Name: shop, Labels: map[string]string{workloads.ManagedByLabel: workloads.ManagedBy}, Annotations: session.Ownership(),
 	}}
-	if _, err := core.Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+	// That of the last application may be on its way out.
+	err = wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
+		_, err := core.Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
+		if !apierrors.IsAlreadyExists(err) {
+			return true, err
+		}
+		old, err := core.Namespaces().Get(ctx, shop, metav1.GetOptions{})
+		return err == nil && old.DeletionTimestamp == nil, ignoreNotFound(err)
+	})
+	if err != nil {
 		return fmt.Errorf("create namespace %s: %w", shop, err)
 	}
 	labels, soon := map[string]string{"app": web}, int64(1)
@@ -108,29 +117,30 @@ func onlyForbidden(err error) error {
 	return err
 }
 
-// closeShop removes the application, by force where the victim's kubelet does not
-// confirm that its pod ended.
+// closeShop removes the application, by force since the victim's kubelet may not
+// confirm that its pod ended. The empty namespace follows: the API server takes seconds
+// to begin with it.
 func closeShop(ctx context.Context, t scenario.Target) error {
 	core := t.Cluster.Client.CoreV1()
-	err := core.Namespaces().Delete(ctx, shop, metav1.DeleteOptions{})
+	now := int64(0)
+	if err := core.Pods(shop).Delete(ctx, web, metav1.DeleteOptions{GracePeriodSeconds: &now}); ignoreNotFound(err) != nil {
+		return fmt.Errorf("delete pod %s/%s: %w", shop, web, err)
+	}
+	if err := core.Services(shop).Delete(ctx, web, metav1.DeleteOptions{}); ignoreNotFound(err) != nil {
+		return fmt.Errorf("delete Service %s/%s: %w", shop, web, err)
+	}
+	// A conflict: it is terminating already.
+	if err := core.Namespaces().Delete(ctx, shop, metav1.DeleteOptions{}); ignoreNotFound(err) != nil && !apierrors.IsConflict(err) {
+		return fmt.Errorf("delete namespace %s: %w", shop, err)
+	}
+	return nil
+}
+
+func ignoreNotFound(err error) error {
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
-	if err != nil && !apierrors.IsConflict(err) { // it is terminating already
-		return fmt.Errorf("delete namespace %s: %w", shop, err)
-	}
-	now := int64(0)
-	err = wait.PollUntilContextCancel(ctx, pollEvery, true, func(ctx context.Context) (bool, error) {
-		if err := core.Pods(shop).Delete(ctx, web, metav1.DeleteOptions{GracePeriodSeconds: &now}); err != nil && !apierrors.IsNotFound(err) {
-			return false, nil //nolint:nilerr // asked again until ctx ends
-		}
-		_, err := core.Namespaces().Get(ctx, shop, metav1.GetOptions{})
-		return apierrors.IsNotFound(err), nil
-	})
-	if err != nil {
-		return fmt.Errorf("wait for namespace %s to be gone: %w", shop, err)
-	}
-	return nil
+	return err
 }
 
 // imageOn is an image the victim has, by a part of its name.
