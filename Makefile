@@ -91,17 +91,20 @@ gate-exam: ## accuracy of the monitors, and good and bad upgrades gated, on a ki
 	NODE_IMAGE=$(NODE_IMAGE) $(GO) test ./scenarios -run 'TestGate/$(GATES)' -v -count=1 -timeout 90m -gate-exam -gate-topology $(TOPOLOGY) || failed=1; \
 	exit $$failed
 
-# The upgrades that make test gates in any case, a bad one and a good one; the others
-# after the scenarios, see gated-too.
-GATED ?= cni_config_gone|flannel_reconfigured
+# Which upgrades make test gates in any case, a good one and a bad one: another pair
+# each day, so that each of them has its turn in six. The others follow the scenarios.
+GATE_TURN ?= $(shell echo $$(( $$(date +%s) / 86400 )))
+GATE_TURN := $(GATE_TURN)
+
+TURN = NODE_IMAGE=$(NODE_IMAGE) $(GO) test ./scenarios -run TestGate -v -count=1 -timeout 60m -gate-exam -gate-topology two-node -gate-turn $(GATE_TURN)
 
 .PHONY: gated
-gated: ## the upgrades of GATED on a kind cluster made here
-	NODE_IMAGE=$(NODE_IMAGE) $(GO) test ./scenarios -run 'TestGate/($(GATED))' -v -count=1 -timeout 30m -gate-exam -gate-topology $(TOPOLOGY)
+gated: ## the two upgrades whose turn it is, on a kind cluster made here
+	$(TURN)
 
 .PHONY: gated-too
-gated-too: ## the other upgrades, on a smaller cluster, that can be gated within TEST_MINUTES of make's own begin
-	$(LEFT); NODE_IMAGE=$(NODE_IMAGE) $(GO) test ./scenarios -run TestGate -skip 'TestGate/($(GATED))' -v -count=1 -timeout 60m -gate-exam -gate-for $${left}s -gate-topology two-node
+gated-too: ## the other upgrades that can be gated within TEST_MINUTES of make's own begin
+	$(LEFT); $(TURN) -gate-others -gate-for $${left}s
 
 # How often soak runs the suites.
 COUNT ?= 20

@@ -25,6 +25,8 @@ var (
 	gateExam     = flag.Bool("gate-exam", false, "gate upgrades that are good and bad, on a kind cluster of ours")
 	gateTopology = flag.String("gate-topology", "default", "the topology of that cluster")
 	gateFor      = flag.Duration("gate-for", 0, "begin no upgrade that is not done by then, after the start; 0 begins all")
+	gateTurn     = flag.Int("gate-turn", 0, "gate only the good and the bad upgrade whose turn it is; each has its turn in as many in a row as there are good ones; 0 gates all")
+	gateOthers   = flag.Bool("gate-others", false, "gate the others of -gate-turn, beginning with those of the next turn")
 )
 
 // upgrade is something done to a cluster, and what the gate must make of it. In
@@ -122,11 +124,11 @@ func TestGate(t *testing.T) {
 	if !*gateExam {
 		t.Skip("pass -gate-exam, or use make gate-exam")
 	}
+	suited := slices.DeleteFunc(slices.Clone(upgrades), func(u upgrade) bool {
+		return len(u.topologies) > 0 && !slices.Contains(u.topologies, *gateTopology)
+	})
 	began, ran := time.Now(), 0
-	for _, u := range upgrades {
-		if len(u.topologies) > 0 && !slices.Contains(u.topologies, *gateTopology) {
-			continue
-		}
+	for _, u := range chosen(suited, *gateTurn, *gateOthers) {
 		t.Run(u.name, func(t *testing.T) {
 			if left := *gateFor - time.Since(began); *gateFor > 0 && left < cmp.Or(u.takes, 3*time.Minute) {
 				t.Skipf("NOT RUN: the %s of -gate-for leave no time for it", *gateFor)
@@ -137,6 +139,62 @@ func TestGate(t *testing.T) {
 	}
 	if ran == 0 {
 		t.Skip("NOT RUN: no upgrade was gated")
+	}
+}
+
+// chosen are the upgrades to gate: the pair of the turn, or the others; all of them
+// where there are no turns.
+func chosen(all []upgrade, turn int, others bool) []upgrade {
+	if turn == 0 {
+		return all
+	}
+	var good, bad, sorted []upgrade
+	for _, u := range all {
+		if u.verdict == report.Success {
+			good = append(good, u)
+		} else {
+			bad = append(bad, u)
+		}
+	}
+	for next := range max(len(good), len(bad)) {
+		for _, kind := range [][]upgrade{bad, good} {
+			if next < len(kind) {
+				sorted = append(sorted, kind[(turn+next)%len(kind)])
+			}
+		}
+	}
+	if others {
+		return sorted[2:]
+	}
+	return sorted[:2]
+}
+
+// TestGateTurns proves that every upgrade has its turn, and is among the others where
+// it has not.
+func TestGateTurns(t *testing.T) {
+	names := func(list []upgrade) (names []string) {
+		for _, u := range list {
+			names = append(names, u.name)
+		}
+		return names
+	}
+	all := slices.Sorted(slices.Values(names(upgrades)))
+	for _, begin := range []int{1, 20787} {
+		var had []string
+		for turn := begin; turn < begin+6; turn++ {
+			pair, others := names(chosen(upgrades, turn, false)), names(chosen(upgrades, turn, true))
+			if both := slices.Sorted(slices.Values(slices.Concat(pair, others))); len(pair) != 2 || !slices.Equal(both, all) {
+				t.Errorf("turn %d gates %q and then %q, wanted two and the others of %q", turn, pair, others, all)
+			}
+			if next := names(chosen(upgrades, turn+1, false)); !slices.Equal(others[:2], next) {
+				t.Errorf("turn %d goes on with %q, wanted those of the next turn, %q", turn, others[:2], next)
+			}
+			had = append(had, pair...)
+		}
+		slices.Sort(had)
+		if had = slices.Compact(had); !slices.Equal(had, all) {
+			t.Errorf("six turns from %d on gate %q, wanted %q", begin, had, all)
+		}
 	}
 }
 
