@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -46,7 +47,9 @@ func (e *Exam) chosen() ([]scenario.Scenario, error) {
 }
 
 // selected are the scenarios that Ginkgo will run, those of one topology after those
-// of another: Ginkgo shuffles topologies.
+// of another: Ginkgo shuffles topologies. Within one they are sorted by name, or
+// shuffled by -ginkgo.randomize-all and -ginkgo.seed: what one leaves in logs must not
+// name the cause of the next, whichever that is.
 func selected(suite types.SuiteConfig, reporter types.ReporterConfig) []scenario.Scenario {
 	chosen := map[string]bool{}
 	for _, spec := range PreviewSpecs("cniproof scenarios", suite, reporter).SpecReports.WithLeafNodeType(types.NodeTypeIt) {
@@ -56,9 +59,14 @@ func selected(suite types.SuiteConfig, reporter types.ReporterConfig) []scenario
 			}
 		}
 	}
+	candidates := slices.Clone(scenario.All())
+	if suite.RandomizeAllSpecs {
+		order := rand.New(rand.NewPCG(uint64(suite.RandomSeed), 0))
+		order.Shuffle(len(candidates), func(i, j int) { candidates[i], candidates[j] = candidates[j], candidates[i] })
+	}
 	var all []scenario.Scenario
-	for _, topology := range topologies(scenario.All()) {
-		for _, s := range scenario.All() {
+	for _, topology := range topologies(candidates) {
+		for _, s := range candidates {
 			if s.Topology == topology && chosen[s.Name] {
 				all = append(all, s)
 			}
