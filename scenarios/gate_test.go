@@ -25,7 +25,7 @@ var (
 	gateExam     = flag.Bool("gate-exam", false, "gate upgrades that are good and bad, on a kind cluster of ours")
 	gateTopology = flag.String("gate-topology", "default", "the topology of that cluster")
 	gateFor      = flag.Duration("gate-for", 0, "begin no upgrade that is not done by then, after the start; 0 begins all")
-	gateTurn     = flag.Int("gate-turn", 0, "gate only the good and the bad upgrade whose turn it is; each has its turn in as many in a row as there are good ones; 0 gates all")
+	gateTurn     = flag.Int("gate-turn", 0, "gate only the good and the bad upgrade whose turn it is, e.g. the number of the day; each has its turn within six; 0 gates all")
 	gateOthers   = flag.Bool("gate-others", false, "gate the others of -gate-turn, beginning with those of the next turn")
 )
 
@@ -163,10 +163,11 @@ func chosen(all []upgrade, turn int, others bool) []upgrade {
 			}
 		}
 	}
+	pair := min(2, len(sorted))
 	if others {
-		return sorted[2:]
+		return sorted[pair:]
 	}
-	return sorted[:2]
+	return sorted[:pair]
 }
 
 // TestGateTurns proves that every upgrade has its turn, and is among the others where

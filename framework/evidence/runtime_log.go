@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/cniproof/cniproof/framework/cluster"
 )
@@ -22,22 +23,24 @@ var _ = Register(Collector{
 	Steps: steps(runtimeLogs), PerNode: collectRuntimeLogs,
 })
 
-// collectRuntimeLogs reads the journals of the units the node has. journalctl
-// itself says the same of a unit that is quiet and of one that does not exist.
+// collectRuntimeLogs reads the journals of the units the node has. journalctl itself
+// says the same of a unit that is quiet and of one that does not exist, and takes as
+// long for it.
 func collectRuntimeLogs(ctx context.Context, c *cluster.Cluster, _ string, w *Writer) error {
-	logs := w.filled(runtimeLogs)
 	show := command{line: "systemctl show --property=Id,LoadState"}
-	for _, log := range logs {
+	for _, log := range runtimeLogs {
 		show.line += " " + unitOf(log)
 	}
-	answers := w.ask(ctx, c, append(logs, show))
-	loaded := string(answers[len(logs)].out)
-	for i, log := range logs {
-		if !isLoaded(loaded, unitOf(log)) {
-			answers[i].err = fmt.Errorf("no unit %s on this node", unitOf(log))
+	shown := string(w.ask(ctx, c, []command{show})[0].out)
+	var loaded []command
+	for _, log := range w.filled(runtimeLogs) {
+		if isLoaded(shown, unitOf(log)) {
+			loaded = append(loaded, log)
+			continue
 		}
-		w.keep(c, log, answers[i])
+		w.keep(c, log, answer{started: time.Now(), err: fmt.Errorf("no unit %s on this node", unitOf(log))})
 	}
+	w.run(ctx, c, loaded)
 	return nil
 }
 
