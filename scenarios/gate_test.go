@@ -142,9 +142,12 @@ func TestGate(t *testing.T) {
 	}
 }
 
-// chosen are the upgrades to gate: the pair of the turn, or the others; all of them
-// where there are no turns.
+// chosen are the upgrades to gate: the pair of the turn, or the others; all of them,
+// and no others, where there are no turns.
 func chosen(all []upgrade, turn int, others bool) []upgrade {
+	if turn == 0 && others {
+		return nil
+	}
 	if turn == 0 {
 		return all
 	}
