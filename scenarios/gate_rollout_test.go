@@ -42,7 +42,7 @@ var coreDNSReplaced = upgrade{
 var kubernetesInPlace = upgrade{
 	name: "kubernetes_in_place", from: "1.35", verdict: report.Success, topologies: []string{"default", "two-node"}, takes: 20 * time.Minute,
 	// kubeadm replaces kube-proxy and CoreDNS at once: a node whose kube-proxy is between
-	// two pods sends to a CoreDNS that is gone, 0.1 s of it as a rule, once 5.7 s.
+	// two pods sends to a CoreDNS that is gone, for 0.1 to 1.4 s as a rule, once 5.7 s.
 	budget: "dns=15s,total=20s",
 	prepare: func(ctx context.Context, c *cluster.Cluster) (string, error) {
 		next, err := nodeimage.KubernetesUpgrade(ctx, os.Stderr, "1.36")
