@@ -25,7 +25,7 @@ var (
 	gateExam     = flag.Bool("gate-exam", false, "gate upgrades that are good and bad, on a kind cluster of ours")
 	gateTopology = flag.String("gate-topology", "default", "the topology of that cluster")
 	gateFor      = flag.Duration("gate-for", 0, "begin no upgrade that is not done by then, after the start; 0 begins all")
-	gateTurn     = flag.Int("gate-turn", 0, "gate only the good and the bad upgrade whose turn it is, e.g. the number of the day; each has its turn within six; 0 gates all")
+	gateTurn     = flag.Uint("gate-turn", 0, "gate only the good and the bad upgrade whose turn it is, e.g. the number of the day; each has its turn within six; 0 gates all")
 	gateOthers   = flag.Bool("gate-others", false, "gate the others of -gate-turn, beginning with those of the next turn")
 )
 
@@ -144,7 +144,7 @@ func TestGate(t *testing.T) {
 
 // chosen are the upgrades to gate: the pair of the turn, or the others; all of them,
 // and no others, where there are no turns.
-func chosen(all []upgrade, turn int, others bool) []upgrade {
+func chosen(all []upgrade, turn uint, others bool) []upgrade {
 	if turn == 0 && others {
 		return nil
 	}
@@ -162,7 +162,7 @@ func chosen(all []upgrade, turn int, others bool) []upgrade {
 	for next := range max(len(good), len(bad)) {
 		for _, kind := range [][]upgrade{bad, good} {
 			if next < len(kind) {
-				sorted = append(sorted, kind[(turn+next)%len(kind)])
+				sorted = append(sorted, kind[(int(turn)+next)%len(kind)])
 			}
 		}
 	}
@@ -183,7 +183,7 @@ func TestGateTurns(t *testing.T) {
 		return names
 	}
 	all := slices.Sorted(slices.Values(names(upgrades)))
-	for _, begin := range []int{1, 20787} {
+	for _, begin := range []uint{1, 20787} {
 		var had []string
 		for turn := begin; turn < begin+6; turn++ {
 			pair, others := names(chosen(upgrades, turn, false)), names(chosen(upgrades, turn, true))

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/cniproof/cniproof/framework/cluster"
 )
@@ -33,12 +32,12 @@ func collectRuntimeLogs(ctx context.Context, c *cluster.Cluster, _ string, w *Wr
 	}
 	shown := string(w.ask(ctx, c, []command{show})[0].out)
 	var loaded []command
-	for _, log := range w.filled(runtimeLogs) {
+	for _, log := range runtimeLogs {
 		if isLoaded(shown, unitOf(log)) {
 			loaded = append(loaded, log)
 			continue
 		}
-		w.keep(c, log, answer{started: time.Now(), err: fmt.Errorf("no unit %s on this node", unitOf(log))})
+		w.absent(c, steps([]command{log}), fmt.Errorf("no unit %s on this node", unitOf(log)))
 	}
 	w.run(ctx, c, loaded)
 	return nil
