@@ -63,7 +63,11 @@ func (r *Runner) converge(ctx context.Context, c Check, b blocks) (Result, bool)
 			continue
 		}
 		if n == 1 {
-			r.log("%s: %s so far: %s; trying again for %.0f s at most", c.ID, res.Outcome, res.Reason, (limit - res.Duration).Seconds())
+			more := "once more"
+			if left := limit - res.Duration; left >= time.Second {
+				more = fmt.Sprintf("again for %.0f s at most", left.Seconds())
+			}
+			r.log("%s: %s so far: %s; trying %s", c.ID, res.Outcome, res.Reason, more)
 		}
 		select {
 		case <-time.After(pause):

@@ -4,6 +4,7 @@ package diagnosis
 
 import (
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/cniproof/cniproof/framework/diagnosis/fact"
@@ -31,6 +32,13 @@ var (
 		`could not get peers: .{0,200}(?:i/o timeout|connection refused|no route|unreachable|deadline)`,
 		`hit error connecting to datastore - retry`, `establishing connection to apiserver.{0,120}(?:err|fail|timeout)`,
 		`timed out waiting for node controller sync|error waiting for nodeController to sync`,
+	)
+	// apiAnswered is what Cilium's agent and operator, flanneld, Calico's node and
+	// Weave's kube-peers say when it did.
+	apiAnswered = fact.Say("the API server answered the CNI",
+		`Got \d+ config pairs from source`, `successfully acquired lease \S*cilium`,
+		`Created subnet manager: Kubernetes`, `Node controller sync successful`,
+		`Datastore connection verified`, `Added myself to peer list`,
 	)
 	apiUnauthorized = fact.Say("the API server rejects the CNI's credentials or rights",
 		`connection is unauthorized`, `: Unauthorized\b`, `\bUnauthorized\b.{0,20}$`,
@@ -62,7 +70,7 @@ var _ = Register(Rule{
 	Looks:   []fact.Sort{fact.RuntimeLog, fact.CNIPodLog},
 	Match: func(f *fact.Facts) []Finding {
 		said := where(matching(lately(f, apiRetry, f.Said(apiTimeout)), cniContext), func(s fact.Statement) bool {
-			return sandboxFailure.MatchString(s.Text) || !notCNI.MatchString(s.Text)
+			return (sandboxFailure.MatchString(s.Text) || !notCNI.MatchString(s.Text)) && !answeredSince(f, s)
 		})
 		found := cite(0.88, without(said, proxyText))
 		// An agent that waits for its answer says nothing for a minute.
@@ -80,6 +88,14 @@ var _ = Register(Rule{
 		return some(found)
 	},
 })
+
+// answeredSince tells whether the API server answered the CNI on the node of the
+// statement after it. All of a short excerpt holds, as in lately.
+func answeredSince(f *fact.Facts, s fact.Statement) bool {
+	return (f.Whole || f.Long) && slices.ContainsFunc(f.Said(apiAnswered), func(answered fact.Saying) bool {
+		return answered.Node == s.Node && answered.Last.After(s.Time)
+	})
+}
 
 var _ = Register(Rule{
 	Code:       CNIUnauthorized,

@@ -130,6 +130,10 @@ func TestOneFaultAtATime(t *testing.T) {
 			files["check.json"] = `{"id":"` + id + `","area":"` + area + `","outcome":"failed","reason":"w2: timed out","failures":[{"node":"w2","wanted":"x","observed":"` + observed + `"}]}`
 		}
 	}
+	crashing := replace("cluster/pods.txt", "kube-flannel-ds-5xwd5   1/1     Running", "kube-flannel-ds-5xwd5   0/1     CrashLoopBackOff")
+	flannelSays := func(log string) func(map[string]string) {
+		return func(files map[string]string) { files["pods/kube-flannel/kube-flannel-ds-5xwd5/kube-flannel.log"] = log }
+	}
 	filter := w2 + "network/iptables-nft.txt"
 	rawRule := func(rule string) func(map[string]string) {
 		return replace(filter, "*filter", "*raw\n:PREROUTING ACCEPT [0:0]\n[7:420] "+rule+"\nCOMMIT\n*filter")
@@ -166,6 +170,8 @@ func TestOneFaultAtATime(t *testing.T) {
 		"CoreDNS crashing": {of(replace("cluster/pods.txt", "coredns-c494985b6-nst   1/1     Running", "coredns-c494985b6-nst   0/1     CrashLoopBackOff")), CoreDNSDown, ""},
 		"kube-proxy":       {of(replace("cluster/pods.txt", "kube-proxy-dbgmj        1/1     Running", "kube-proxy-dbgmj        0/1     Error")), KubeProxyDown, "w2"},
 		"flannel":          {of(replace("cluster/pods.txt", "kube-flannel-ds-5xwd5   1/1     Running", "kube-flannel-ds-5xwd5   0/1     CrashLoopBackOff")), CNIDaemonCrashLoop, "w2"},
+		"flannel crashing for want of the API server":           {of(crashing, flannelSays(unheard)), CNIAPIServerUnreachable, ""},
+		"flannel crashing, after the API server answered again": {of(crashing, flannelSays(unheard+heard)), CNIDaemonCrashLoop, "w2"},
 		"one address":      {of(replace("cluster/pods.txt", "10.244.2.9   w2", "10.244.1.9   w2")), SubnetOverlap, ""},
 		"ranges":           {of(replace("cluster/nodes.yaml", "10.244.2.0/24", "10.96.0.0/24")), SubnetOverlap, ""},
 		"two nodes' range": {of(replace("cluster/nodes.yaml", "10.244.2.0/24", "10.244.1.0/24"), failed("pod")), SubnetOverlap, ""},
@@ -228,6 +234,12 @@ func TestOneFaultAtATime(t *testing.T) {
 
 // noImage is what containerd 2.3 says of an image in a registry that answers otherwise.
 const noImage = `2026-11-22T16:50:33.969073+0000 w2 containerd[199]: time="2026-11-22T16:50:33.968912583Z" level=error msg="PullImage \"172.19.0.4:80/shop/web:v1\" failed" error="rpc error: code = Unknown desc = failed to pull and unpack image \"172.19.0.4:80/shop/web:v1\": failed to resolve reference \"172.19.0.4:80/shop/web:v1\": http: server gave HTTP response to HTTPS client"` + "\n"
+
+// What flannel 0.28 says when the API server does not answer, and once it does.
+const (
+	unheard = `2026-11-22T16:50:33.969073000Z E1122 16:50:33.968912       1 main.go:235] Failed to create SubnetManager: error retrieving pod spec for 'kube-flannel/kube-flannel-ds-5xwd5': Get "https://10.96.0.1:443/api/v1/namespaces/kube-flannel/pods/kube-flannel-ds-5xwd5": dial tcp 10.96.0.1:443: i/o timeout` + "\n"
+	heard   = `2026-11-22T16:50:40.127335000Z I1122 16:50:40.127311       1 kube.go:163] Node controller sync successful` + "\n"
+)
 
 // What containerd 2.3 says of a sandbox whose record flannel's plugin cannot read, and
 // once it can.
