@@ -18,7 +18,7 @@ var _ = scenario.Register(scenario.Scenario{
 	Expects:  diagnosis.BridgeAddressConflict,
 	Topology: "two-node",
 	Breaks:   []string{"sandbox.starts-on-every-node"},
-	MayBreak: []string{"node.pod-routes", "pod.to-host-network", "pod.from-host-network"},
+	MayBreak: []string{"node.pod-routes", "pod.other-node", "pod.to-host-network", "pod.from-host-network"},
 	Inject: func(ctx context.Context, t scenario.Target) error {
 		return shell(ctx, t, `. `+subnetEnv+`; ip addr del $FLANNEL_SUBNET dev cni0; ip addr add 10.99.0.1/24 dev cni0`)
 	},
