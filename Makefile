@@ -138,7 +138,8 @@ bench: ## a healthy run against its floor, one DaemonSet rolled out and deleted
 	$(GO) test ./suites -run '^$$' -bench . -benchtime 5x -timeout 30m -kubeconfig "$$kubeconfig" $(ARGS)
 
 # On how many kind clusters scenarios are examined side by side: one for every two
-# cores. One that does not hold is tried TRIES times; the scoreboard tells of every try.
+# cores, two where these are fast. A scenario that does not hold is tried TRIES times;
+# the scoreboard tells of every try.
 CLUSTERS ?= 1
 TRIES    ?= 2
 
