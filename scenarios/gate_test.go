@@ -87,7 +87,10 @@ var upgrades = []upgrade{
 	},
 	{
 		name: "connections_cut", areas: []string{"node"}, verdict: report.Failure,
-		command: `docker exec $WORKER sh -c 'iptables-save -t nat > /run/nat; iptables -w -t nat -F; conntrack -F; sleep 0.4; iptables-restore -w < /run/nat; rm /run/nat'; sleep 25`,
+		// kube-proxy stands still meanwhile: what it wrote between the two would be lost to
+		// new connections too, until it writes all of its rules anew.
+		command: `docker exec $WORKER sh -c 'pkill -STOP kube-proxy; sleep 0.5; iptables-save -t nat > /run/nat; iptables -w -t nat -F; conntrack -F; sleep 0.4; iptables-restore -w < /run/nat; rm /run/nat; pkill -CONT kube-proxy'; sleep 25`,
+		heal:    `docker exec $WORKER pkill -CONT kube-proxy`,
 		shut:    []string{"established connections survive: no"},
 		named:   []string{"connection tracking was flushed"},
 	},
