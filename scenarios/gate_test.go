@@ -165,7 +165,7 @@ func chosen(all []upgrade, turn uint, others bool) []upgrade {
 	for next := range max(len(good), len(bad)) {
 		for _, kind := range [][]upgrade{bad, good} {
 			if next < len(kind) {
-				sorted = append(sorted, kind[(int(turn)+next)%len(kind)])
+				sorted = append(sorted, kind[(turn+uint(next))%uint(len(kind))])
 			}
 		}
 	}

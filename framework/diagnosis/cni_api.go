@@ -90,9 +90,9 @@ var _ = Register(Rule{
 })
 
 // answeredSince tells whether the API server answered the CNI on the node of the
-// statement after it. All of a short excerpt holds, as in lately.
+// statement after it. All of a short excerpt holds, and what has no time, as in lately.
 func answeredSince(f *fact.Facts, s fact.Statement) bool {
-	return (f.Whole || f.Long) && slices.ContainsFunc(f.Said(apiAnswered), func(answered fact.Saying) bool {
+	return (f.Whole || f.Long) && !s.Time.IsZero() && slices.ContainsFunc(f.Said(apiAnswered), func(answered fact.Saying) bool {
 		return answered.Node == s.Node && answered.Last.After(s.Time)
 	})
 }
